@@ -1,0 +1,119 @@
+"""The embedded model server: TensorFlow Serving's protocol, flags and behaviour in one Python process.
+
+  python -m serving.model_server --port=8500 --model_name=depth --model_base_path=/abs/exports/depth
+
+Importing this module does nothing but define `main`; the rest is imported after the environment is
+set, because TensorFlow's and gRPC's libraries read it when they load.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Sequence
+
+_log = logging.getLogger("serving")
+
+_START_FAILED = 255  # TensorFlow Serving's `return -1`
+_LOAD_END_SECONDS = 2.0  # how long a stopping server waits for a load under way
+
+# What TensorFlow's and gRPC's libraries would print about themselves.
+_QUIET = {
+  "TF_CPP_MIN_LOG_LEVEL": "3",
+  "GRPC_VERBOSITY": "NONE",
+  "GRPC_ENABLE_FORK_SUPPORT": "0",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+  """Serves until SIGTERM or SIGINT.
+
+  Args:
+    argv: the command line, program's name first.
+
+  Returns:
+    The process's exit status.
+  """
+  begin = time.monotonic()
+  _set_up_log()
+  for name, value in _QUIET.items():
+    os.environ.setdefault(name, value)
+  stopping = threading.Event()
+  for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *unused: stopping.set())
+  from serving import errors, flags, lazy_tensorflow
+
+  try:
+    parsed = flags.parse(argv[1:])
+  except errors.StatusError as error:
+    print(f"{error.message}\n{flags.usage(argv[0])}", flush=True)
+    return _START_FAILED
+  lazy_tensorflow.install()
+  if parsed.values.version:
+    _print_version()
+    return 0
+  if parsed.unknown:
+    print(f"unknown argument: {parsed.unknown[0]}\n{flags.usage(argv[0])}", flush=True)
+  for name in parsed.ineffective:
+    _log.info("--%s has no effect in this server", name)
+  try:
+    return _serve(parsed.values, stopping, begin)
+  except errors.StatusError as error:
+    print(f"Failed to start server. Error: {error}", flush=True)
+    return _START_FAILED
+
+
+def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float) -> int:
+  """Loads models, opens the port, and returns after the signal to stop."""
+  from serving import services, startup, transport
+
+  models = startup.build_models(flags)
+  listening = startup.listening(flags)
+  models.start()
+  try:
+    if flags.wait_for_models:
+      if not models.wait_until_settled(stopping):
+        return 0
+      models.check_any_available()
+    handlers = services.Services(models, flags.enable_signature_method_name_check).handlers()
+    server, port = transport.build(listening, handlers)
+    server.start()
+    startup.announce(listening, port, flags.port_file, time.monotonic() - begin)
+    stopping.wait()
+    _log.info("stopping: no new requests, waiting for those under way")
+    server.stop(flags.drain_seconds).wait()
+    return 0
+  finally:
+    _stop(models)
+
+
+def _stop(models) -> None:
+  if not models.stop(_LOAD_END_SECONDS):
+    # A thread is inside TensorFlow's loader. Ending the interpreter under it would crash.
+    _log.info("stopped while a version was loading")
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
+  _log.info("stopped")
+
+
+def _print_version() -> None:
+  from serving import tf_library
+
+  library = tf_library.load().TF_Version().decode()
+  print(f"TensorFlow ModelServer: {library}-embedded\nTensorFlow Library: {library}", flush=True)
+
+
+def _set_up_log() -> None:
+  handler = logging.StreamHandler(sys.stderr)
+  handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(message)s", "%H:%M:%S"))
+  _log.handlers = [handler]
+  _log.setLevel(logging.INFO)
+  _log.propagate = False
+
+
+if __name__ == "__main__":
+  sys.exit(main(sys.argv))

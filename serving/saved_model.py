@@ -1,0 +1,194 @@
+"""One loaded SavedModel: its signatures and the session that runs them."""
+
+import ctypes
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from serving import errors, tf_library, wire
+
+_RUN_OPTIONS_TIMEOUT = 2  # RunOptions.timeout_in_ms
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+  """An input or output of a signature.
+
+  Attributes:
+    name: the tensor's name in the graph, such as "x:0".
+    output: where it is in the graph.
+    shape: declared sizes, -1 where any will do; None for unknown rank.
+  """
+
+  name: str
+  output: tf_library.Output
+  shape: tuple[int, ...] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+  """A way to call the model: what goes in and what comes out, by alias.
+
+  Attributes:
+    method_name: as the exporter wrote it; "tensorflow/serving/predict" for most.
+    inputs: alias to endpoint.
+    outputs: alias to endpoint.
+    defaults: alias to the serialized TensorProto that stands in for an input not sent.
+  """
+
+  method_name: str
+  inputs: Mapping[str, Endpoint]
+  outputs: Mapping[str, Endpoint]
+  defaults: Mapping[str, bytes]
+
+
+class SavedModel:
+  """A session over a SavedModel's graph with its variables restored.
+
+  Attributes:
+    signature_defs: name to SignatureDef, as they are in the file.
+  """
+
+  def __init__(self, path: str, tags: Sequence[str], session_config: bytes):
+    """Loads.
+
+    Args:
+      path: folder that holds saved_model.pb.
+      tags: which of the file's graphs; usually ["serve"].
+      session_config: a serialized ConfigProto.
+
+    Raises:
+      errors.StatusError: with TensorFlow's code and message.
+    """
+    self._library = tf_library.load()
+    self._graph = self._library.TF_NewGraph()
+    self._session = None
+    try:
+      meta_graph = self._load(path, tags, session_config)
+      self.signature_defs = dict(meta_graph.signature_def)
+      self._signatures = {
+        name: self._resolve(signature) for name, signature in self.signature_defs.items()
+      }
+    except BaseException:
+      self.close()
+      raise
+
+  def _load(
+    self, path: str, tags: Sequence[str], session_config: bytes
+  ) -> meta_graph_pb2.MetaGraphDef:
+    options = self._library.TF_NewSessionOptions()
+    meta_graph = self._library.TF_NewBuffer()
+    try:
+      with tf_library.Status() as status:
+        self._library.TF_SetConfig(options, session_config, len(session_config), status)
+        status.check()
+        self._session = self._library.TF_LoadSessionFromSavedModel(
+          options, None, path.encode(), tf_library.texts(tags), len(tags), self._graph, meta_graph, status
+        )  # fmt: skip
+        status.check()
+      content = ctypes.string_at(meta_graph.contents.data, meta_graph.contents.length)
+      return meta_graph_pb2.MetaGraphDef.FromString(content)
+    finally:
+      self._library.TF_DeleteBuffer(meta_graph)
+      self._library.TF_DeleteSessionOptions(options)
+
+  def signature(self, name: str) -> Signature | None:
+    """The signature of that name, or None."""
+    return self._signatures.get(name)
+
+  def run(
+    self,
+    feeds: Sequence[tuple[Endpoint, int]],
+    fetches: Sequence[Endpoint],
+    timeout_ms: int | None,
+    read: Callable[[list[int]], bytes],
+  ) -> bytes:
+    """Runs the graph once.
+
+    Args:
+      feeds: inputs and the addresses of their TF_Tensors; the caller deletes those.
+      fetches: which outputs to compute.
+      timeout_ms: gives up with DEADLINE_EXCEEDED after that long; None never does.
+      read: gets the addresses of the outputs' TF_Tensors, which live until it returns.
+
+    Returns:
+      What `read` made of the outputs.
+
+    Raises:
+      errors.StatusError: with TensorFlow's code and message.
+    """
+    results = (ctypes.c_void_p * len(fetches))()
+    with tf_library.Status() as status:
+      self._library.TF_SessionRun(
+        self._session,
+        _run_options(timeout_ms),
+        _outputs([endpoint for endpoint, _ in feeds]),
+        (ctypes.c_void_p * len(feeds))(*[tensor for _, tensor in feeds]),
+        len(feeds),
+        _outputs(fetches),
+        results,
+        len(fetches),
+        None,
+        0,
+        None,
+        status,
+      )
+      status.check()
+    try:
+      return read(list(results))
+    finally:
+      for tensor in results:
+        self._library.TF_DeleteTensor(tensor)
+
+  def close(self) -> None:
+    """Ends the session and gives its memory back; no run may be under way."""
+    with tf_library.Status() as status:
+      if self._session:
+        self._library.TF_CloseSession(self._session, status)
+        self._library.TF_DeleteSession(self._session, status)
+    self._library.TF_DeleteGraph(self._graph)
+    self._session = self._graph = None
+
+  def _resolve(self, signature: meta_graph_pb2.SignatureDef) -> Signature:
+    return Signature(
+      method_name=signature.method_name,
+      inputs={alias: self._endpoint(info) for alias, info in signature.inputs.items()},
+      outputs={alias: self._endpoint(info) for alias, info in signature.outputs.items()},
+      defaults={alias: tensor.SerializeToString() for alias, tensor in signature.defaults.items()},
+    )
+
+  def _endpoint(self, info: meta_graph_pb2.TensorInfo) -> Endpoint:
+    operation, _, index = info.name.partition(":")
+    return Endpoint(
+      name=info.name,
+      output=tf_library.Output(
+        self._library.TF_GraphOperationByName(self._graph, operation.encode()), int(index or 0)
+      ),
+      shape=None
+      if info.tensor_shape.unknown_rank
+      else tuple(dim.size for dim in info.tensor_shape.dim),
+    )
+
+
+def _outputs(endpoints: Sequence[Endpoint]) -> ctypes.Array:
+  for endpoint in endpoints:
+    if not _is_tensor(endpoint.output):
+      raise errors.StatusError(
+        "INVALID_ARGUMENT",
+        f"Tensor {endpoint.name}, specified in the signature, is not in the graph",
+      )
+  return (tf_library.Output * len(endpoints))(*[endpoint.output for endpoint in endpoints])
+
+
+def _is_tensor(output: tf_library.Output) -> bool:
+  if not output.operation:
+    return False
+  return 0 <= output.index < tf_library.load().TF_OperationNumOutputs(output.operation)
+
+
+def _run_options(timeout_ms: int | None) -> tf_library.Buffer | None:
+  if timeout_ms is None:
+    return None
+  content = wire.tag(_RUN_OPTIONS_TIMEOUT, wire.VARINT) + wire.varint(max(timeout_ms, 1))
+  return tf_library.view(content)

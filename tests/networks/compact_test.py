@@ -1,0 +1,52 @@
+"""Tests of networks/compact.py."""
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tests.networks import network_cases
+from tf_taskology.networks import compact
+
+
+class CompactTest(network_cases.NetworkCases, parameterized.TestCase, tf.test.TestCase):
+  stride = 2
+
+  def network(self):
+    return compact.Compact()
+
+  @parameterized.parameters(1, 2, 4, 16)
+  def test_output_stride(self, stride):
+    model = compact.Compact(output_stride=stride)((network_cases.DEPTH,), (32, 48))
+    self.assertEqual(model.output_shape["depth"], (None, 32 // stride, 48 // stride, 1))
+
+  def test_every_pixel_sees_the_whole_image(self):
+    model = compact.Compact()((network_cases.DEPTH,), (96, 128))
+    image = tf.Variable(tf.random.stateless_uniform((1, 96, 128, 3), (5, 6), maxval=255.0))
+    with tf.GradientTape() as tape:
+      corner = model(image)["depth"][0, 0, 0, 0]
+    gradient = tape.gradient(corner, image)
+    self.assertGreater(np.mean(np.any(gradient != 0, axis=-1)), 0.9)
+
+  def test_has_a_size_for_small_machines(self):
+    parameters = self.build((network_cases.DEPTH,)).count_params()
+    self.assertBetween(parameters, 250_000, 550_000)
+
+  def test_batch_normalization_moves_its_statistics(self):
+    model = compact.Compact(normalization="batch")((network_cases.DEPTH,), (32, 48))
+    before = [v.numpy() for v in model.non_trainable_variables]
+    model(tf.random.stateless_uniform((2, 32, 48, 3), (5, 6), maxval=255.0), training=True)
+    for old, new in zip(before, model.non_trainable_variables, strict=True):
+      self.assertNotAllClose(old, new)
+
+  @parameterized.parameters(
+    (dict(output_stride=3), "output_stride must be one of"),
+    (dict(normalization="group"), "normalization must be one of .* 'group'"),
+    (dict(channels=(16, 32)), "one entry per level"),
+  )
+  def test_refuses(self, arguments, message):
+    with self.assertRaisesRegex(ValueError, message):
+      compact.Compact(**arguments)
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,58 @@
+"""Tests of networks/keras_cv_backbone.py."""
+
+import os
+
+import tensorflow as tf
+
+from tests.networks import network_cases
+from tf_taskology.networks import keras_cv_backbone
+
+_ARGUMENTS = dict(stackwise_channels=[16, 16, 24, 32], stackwise_depth=[1, 1, 1, 1])
+_SMALL = dict(backbone="CSPDarkNetBackbone", arguments=_ARGUMENTS, decoder_channels=16)
+
+
+class KerasCvBackboneTest(network_cases.NetworkCases, tf.test.TestCase):
+  image_size = (64, 96)
+  wrong_size = (48, 96)
+  stride = 4
+
+  def network(self):
+    return keras_cv_backbone.KerasCvBackbone(**_SMALL)
+
+  def test_follows_the_image_in_place(self):
+    self.skipTest("the backbone's own padding, not ours, says where its features look")
+
+  def test_variant(self):
+    network = keras_cv_backbone.KerasCvBackbone("resnet18_v2", output_stride=8)
+    model = network((network_cases.DEPTH,), (64, 64))
+    self.assertEqual(model.output_shape["depth"], (None, 8, 8, 1))
+
+  def test_reads_a_local_preset_folder_with_weights(self):
+    models = keras_cv_backbone._keras_cv_models()
+    backbone = models.CSPDarkNetBackbone(**_ARGUMENTS, include_rescaling=True)
+    folder = os.path.join(self.get_temp_dir(), "preset")
+    backbone.save_to_preset(folder)
+    model = keras_cv_backbone.KerasCvBackbone(folder)((network_cases.DEPTH,), (64, 64))
+    inside = model.get_layer("backbone").get_layer("stem_conv").kernel
+    self.assertAllEqual(inside, backbone.get_layer("stem_conv").kernel)
+
+  def test_reads_a_local_weights_file(self):
+    models = keras_cv_backbone._keras_cv_models()
+    backbone = models.CSPDarkNetBackbone(**_ARGUMENTS, include_rescaling=True)
+    path = os.path.join(self.get_temp_dir(), "backbone.weights.h5")
+    backbone.save_weights(path)
+    network = keras_cv_backbone.KerasCvBackbone(**_SMALL, weights=path)
+    inside = network((network_cases.DEPTH,), (64, 64)).get_layer("backbone").get_layer("stem_conv")
+    self.assertAllEqual(inside.kernel, backbone.get_layer("stem_conv").kernel)
+
+  def test_an_unknown_backbone_lists_what_there_is(self):
+    with self.assertRaisesRegex(ValueError, "'resnet19'.*resnet18_v2.*ResNetV2Backbone"):
+      keras_cv_backbone.KerasCvBackbone("resnet19")((network_cases.DEPTH,), (64, 64))
+
+  def test_missing_weights(self):
+    with self.assertRaisesRegex(ValueError, "'/nowhere.h5' does not exist"):
+      keras_cv_backbone.KerasCvBackbone(weights="/nowhere.h5")
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,182 @@
+"""What an evaluation of a collective's published models gives, and how a work folder keeps it."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from tf_taskology.evaluation import protocol
+
+FILE_NAME = "evaluation.json"
+_SAMPLES_DIR = "evaluation"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+  """What one protocol says of one collective.
+
+  Attributes:
+    description: the protocol in one sentence.
+    metrics: how each value is read, by name, in the order of tables.
+    values: metric name -> value, in the metric's unit.
+    num_images: images with at least one labelled pixel.
+  """
+
+  description: str
+  metrics: Mapping[str, protocol.Metric]
+  values: Mapping[str, float]
+  num_images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+  """One sample for a picture: the first frame with its labels and predictions, all at the image's size.
+
+  Attributes:
+    sample_id: the sample's name in its data set.
+    image: [height, width, 3] uint8.
+    intrinsics: [3, 3] float32, pixels of `image`.
+    labels: output name -> [height, width, channels].
+    predictions: output name -> [height, width, channels].
+  """
+
+  sample_id: str
+  image: np.ndarray
+  intrinsics: np.ndarray
+  labels: Mapping[str, np.ndarray]
+  predictions: Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """One data set's worth of numbers.
+
+  Attributes:
+    name: the data set, as tables call it.
+    split: which split of it.
+    versions: module -> version (global step) of the model that was run.
+    num_samples: samples read.
+    scores: protocol name -> `Scores`.
+    notes: what was left out, and why.
+    samples: a few samples for pictures, evenly spaced over the data set; the same ones for every collective.
+  """
+
+  name: str
+  split: str
+  versions: Mapping[str, int]
+  num_samples: int
+  scores: Mapping[str, Scores]
+  notes: tuple[str, ...] = ()
+  samples: tuple[Sample, ...] = ()
+
+  @property
+  def key(self) -> tuple[str, str]:
+    return (self.name, self.split)
+
+  @property
+  def title(self) -> str:
+    return f"{self.name} ({self.split})"
+
+
+def write(work_dir: str | os.PathLike, evaluations: Iterable[Evaluation]):
+  """Puts evaluations into the work folder, beside (or in place of) what is there for other (the same) data sets.
+
+  Numbers go to `evaluation.json`, samples to `evaluation/<name>.npz`; each file appears whole or not at all.
+  """
+  work_dir = pathlib.Path(work_dir)
+  evaluations = list(evaluations)
+  merged = {e.key: e for e in read(work_dir, samples=False)} | {e.key: e for e in evaluations}
+  for evaluation in evaluations:
+    _write_samples(_samples_path(work_dir, evaluation), evaluation.samples)
+  text = json.dumps(
+    {"evaluations": [_to_json(e) for e in merged.values()]}, indent=2, ensure_ascii=False
+  )
+  _replace(work_dir / FILE_NAME, lambda file: file.write(text.encode()))
+
+
+def read(work_dir: str | os.PathLike, samples: bool = True) -> list[Evaluation]:
+  """The evaluations in a work folder; an empty list if it has none.
+
+  Args:
+    work_dir: a run's folder.
+    samples: also read the samples for pictures.
+
+  Raises:
+    ValueError: if a file is damaged.
+  """
+  path = pathlib.Path(work_dir) / FILE_NAME
+  if not path.exists():
+    return []
+  try:
+    evaluations = [_from_json(entry) for entry in json.loads(path.read_text())["evaluations"]]
+    if samples:
+      evaluations = [
+        dataclasses.replace(e, samples=_read_samples(_samples_path(work_dir, e)))
+        for e in evaluations
+      ]
+  except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    raise ValueError(
+      f"{path} or its samples are damaged ({error}); evaluate the run again."
+    ) from error
+  return evaluations
+
+
+def _to_json(evaluation: Evaluation) -> dict:
+  return dataclasses.asdict(dataclasses.replace(evaluation, samples=())) | {
+    "samples": len(evaluation.samples)
+  }
+
+
+def _from_json(entry: Mapping) -> Evaluation:
+  scores = {}
+  for name, fields in entry["scores"].items():
+    metrics = {key: protocol.Metric(**metric) for key, metric in fields["metrics"].items()}
+    scores[name] = Scores(**fields | {"metrics": metrics})
+  return Evaluation(**entry | {"scores": scores, "notes": tuple(entry["notes"]), "samples": ()})
+
+
+def _samples_path(work_dir, evaluation: Evaluation) -> pathlib.Path:
+  name = re.sub(r"[^\w.-]+", "_", f"{evaluation.name}-{evaluation.split}")
+  return pathlib.Path(work_dir) / _SAMPLES_DIR / f"{name}.npz"
+
+
+def _write_samples(path: pathlib.Path, samples: Iterable[Sample]):
+  arrays = {}
+  for i, sample in enumerate(samples):
+    arrays[f"{i}/sample_id"] = np.array(sample.sample_id)
+    arrays[f"{i}/image"] = sample.image
+    arrays[f"{i}/intrinsics"] = sample.intrinsics
+    for group in ("labels", "predictions"):
+      for name, array in getattr(sample, group).items():
+        arrays[f"{i}/{group}/{name}"] = array
+  path.parent.mkdir(parents=True, exist_ok=True)
+  _replace(path, lambda file: np.savez_compressed(file, **arrays))
+
+
+def _read_samples(path: pathlib.Path) -> tuple[Sample, ...]:
+  if not path.exists():
+    return ()
+  fields: dict[int, dict] = {}
+  with np.load(path) as arrays:
+    for key in arrays.files:
+      index, group, *name = key.split("/", 2)
+      sample = fields.setdefault(int(index), {"labels": {}, "predictions": {}})
+      if name:
+        sample[group][name[0]] = arrays[key]
+      else:
+        sample[group] = arrays[key]
+  ordered = (fields[i] for i in sorted(fields))
+  return tuple(Sample(**s | {"sample_id": str(s["sample_id"])}) for s in ordered)
+
+
+def _replace(path: pathlib.Path, write_fn):
+  """Writes beside `path` and renames into place."""
+  temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+  with open(temporary, "wb") as file:
+    write_fn(file)
+  os.replace(temporary, path)

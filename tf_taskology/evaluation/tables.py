@@ -1,0 +1,220 @@
+"""Tables of evaluations: runs beside each other, difference to the first, mean ± sd over seeds."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tf_taskology.evaluation import evaluation as evaluation_lib
+from tf_taskology.evaluation import protocol
+
+Runs = Mapping[str, Sequence[evaluation_lib.Evaluation]]
+_DECIMALS = {"%": 1, "°": 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """A table's cell. `tone` is "", "best", "better", "worse" or "unclear"."""
+
+  text: str
+  tone: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """What every format is made from. The first column holds names, the others numbers."""
+
+  title: str
+  header: tuple[str, ...]
+  rows: tuple[tuple[Cell, ...], ...]
+  notes: tuple[str, ...] = ()
+
+
+def by_data_set(
+  runs: Mapping[str, Sequence[Sequence[evaluation_lib.Evaluation]]],
+) -> dict[tuple[str, str], Runs]:
+  """Turns {run: per seed, the evaluations in its work folder} into {(name, split): {run: evaluations}}."""
+  data_sets: dict[tuple[str, str], dict[str, list]] = {}
+  for name, seeds in runs.items():
+    for evaluations in seeds:
+      for evaluation in evaluations:
+        data_sets.setdefault(evaluation.key, {}).setdefault(name, []).append(evaluation)
+  return data_sets
+
+
+def comparison(runs: Runs) -> list[Table]:
+  """One table per protocol with metrics as rows: every run, and the difference of each to the first run.
+
+  A difference is "better" or "worse" by the metric's direction. With several seeds, one that is not larger than
+  the root of the sum of both variances is called unclear.
+
+  Args:
+    runs: name -> evaluations of one data set, one per seed (work folder). The first run is the baseline.
+  """
+  tables = []
+  baseline = next(iter(runs))
+  others = [name for name in runs if name != baseline]
+  title = next(iter(runs.values()))[0].title
+  for protocol_name, scores in _scores(runs).items():
+    metrics = next(iter(scores.values()))[0].metrics
+    header = ("", *(_with_seeds(name, scores.get(name, ())) for name in runs))
+    header += tuple(f"{name} vs {baseline}" if len(others) > 1 else "difference" for name in others)
+    rows = []
+    for key, metric in metrics.items():
+      values = {name: _values(scores.get(name, ()), key) for name in runs}
+      row = [Cell(_label(metric)), *_value_cells(values, metric)]
+      row += [_difference(values[baseline], values[name], metric) for name in others]
+      rows.append(tuple(row))
+    tables.append(
+      Table(f"{title} · {protocol_name}", header, tuple(rows), _notes(runs, protocol_name, scores))
+    )
+  return tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Headline:
+  """A number worth a large font: what it is, the last run's value, its difference to the first run."""
+
+  label: str
+  value: str
+  difference: Cell
+
+
+def headlines(runs: Runs) -> list[Headline]:
+  """The first metric of each direction of every protocol, for the last run.
+
+  Args:
+    runs: as for `comparison`.
+  """
+  names = list(runs)
+  first, last = names[0], names[-1]
+  chosen = []
+  for protocol_name, scores in _scores(runs).items():
+    metrics = next(iter(scores.values()))[0].metrics
+    keys = {}
+    for key, metric in metrics.items():
+      keys.setdefault(metric.higher_is_better, key)
+    for key in keys.values():
+      before, after = (_values(scores.get(name, ()), key) for name in (first, last))
+      value = format_value(float(after.mean()), metrics[key]) if after.size else "n/a"
+      difference = _difference(before, after, metrics[key]) if len(runs) > 1 else Cell("")
+      chosen.append(Headline(f"{protocol_name}: {_label(metrics[key])}", value, difference))
+  return chosen
+
+
+def overview(runs: Runs, metrics: Mapping[str, Sequence[str]] | None = None) -> Table:
+  """One table with runs as rows and metrics as columns, for many settings.
+
+  Args:
+    runs: as for `comparison`.
+    metrics: protocol name -> metrics to show; all by default.
+  """
+  all_scores = _scores(runs)
+  columns = []
+  for protocol_name, scores in all_scores.items():
+    known = next(iter(scores.values()))[0].metrics
+    wanted = known if metrics is None else metrics.get(protocol_name, ())
+    unknown = [key for key in wanted if key not in known]
+    if unknown:
+      raise ValueError(
+        f"Protocol {protocol_name!r} has no metric {unknown}. It has: {list(known)}."
+      )
+    columns += [(protocol_name, key, known[key]) for key in wanted]
+  cells = []
+  for protocol_name, key, metric in columns:
+    values = {name: _values(all_scores[protocol_name].get(name, ()), key) for name in runs}
+    cells.append(_value_cells(values, metric))
+  seeds = [Cell(str(len(evaluations))) for evaluations in runs.values()]
+  rows = tuple(zip([Cell(name) for name in runs], seeds, *cells, strict=True))
+  header = ("run", "seeds", *(f"{name}: {_label(metric)}" for name, _, metric in columns))
+  notes = [note for name, scores in all_scores.items() for note in _notes(runs, name, scores)]
+  return Table(next(iter(runs.values()))[0].title, header, rows, tuple(dict.fromkeys(notes)))
+
+
+def format_value(value: float, metric: protocol.Metric, sign: bool = False) -> str:
+  """A number with the decimals that its unit deserves."""
+  if not math.isfinite(value):
+    return "n/a"
+  return f"{value:{'+' if sign else ''}.{_DECIMALS.get(metric.unit, 3)}f}"
+
+
+def _label(metric: protocol.Metric) -> str:
+  unit = f" ({metric.unit})" if metric.unit else ""
+  return f"{metric.title}{unit} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def _with_seeds(name: str, scores: Sequence) -> str:
+  return f"{name} (n={len(scores)})" if len(scores) > 1 else name
+
+
+def _scores(runs: Runs) -> dict[str, dict[str, list[evaluation_lib.Scores]]]:
+  """{protocol: {run: scores per seed}}, in the order of first appearance."""
+  result: dict[str, dict[str, list]] = {}
+  for name, evaluations in runs.items():
+    for evaluation in evaluations:
+      for protocol_name, scores in evaluation.scores.items():
+        result.setdefault(protocol_name, {}).setdefault(name, []).append(scores)
+  return result
+
+
+def _values(scores: Sequence[evaluation_lib.Scores], key: str) -> np.ndarray:
+  return np.array([s.values[key] for s in scores if key in s.values], np.float64)
+
+
+def _sd(values: np.ndarray) -> float:
+  """Sample standard deviation; 0 for a single seed."""
+  return float(values.std(ddof=1)) if values.size > 1 else 0.0
+
+
+def _value_cells(values: Mapping[str, np.ndarray], metric: protocol.Metric) -> list[Cell]:
+  means = {name: float(v.mean()) for name, v in values.items() if v.size}
+  best = (max if metric.higher_is_better else min)(means.values(), default=math.nan)
+  cells = []
+  for name, v in values.items():
+    if not v.size:
+      cells.append(Cell("n/a"))
+      continue
+    text = format_value(means[name], metric)
+    if v.size > 1:
+      text += f" ± {format_value(_sd(v), metric)}"
+    cells.append(Cell(text, "best" if len(means) > 1 and means[name] == best else ""))
+  return cells
+
+
+def _difference(baseline: np.ndarray, values: np.ndarray, metric: protocol.Metric) -> Cell:
+  if not baseline.size or not values.size:
+    return Cell("n/a")
+  before, after = float(baseline.mean()), float(values.mean())
+  change = after - before
+  if change == 0:
+    return Cell("equal")
+  tone = "better" if (change > 0) == metric.higher_is_better else "worse"
+  relative = f"{abs(change / before):.1%} " if before else ""
+  text = f"{format_value(change, metric, sign=True)} ({relative}{tone}"
+  if abs(change) <= math.hypot(_sd(baseline), _sd(values)):
+    return Cell(f"{text}, within sd)", "unclear")
+  return Cell(f"{text})", tone)
+
+
+def _notes(runs: Runs, protocol_name: str, scores: Mapping[str, Sequence]) -> tuple[str, ...]:
+  descriptions = list(dict.fromkeys(s.description for seeds in scores.values() for s in seeds))
+  counts = sorted({s.num_images for seeds in scores.values() for s in seeds})
+  notes = [
+    f"{protocol_name}: {'; OR '.join(descriptions)}; {' or '.join(map(str, counts))} images."
+  ]
+  if len(descriptions) > 1 or len(counts) > 1:
+    notes.append(
+      f"{protocol_name}: the runs were not evaluated alike; evaluate them again before comparing."
+    )
+  if any(len(seeds) > 1 for seeds in scores.values()):
+    notes.append(
+      "± is the standard deviation over seeds; within sd: not larger than both runs' together."
+    )
+  for name, evaluations in runs.items():
+    versions = dict.fromkeys(f"{m} {v}" for e in evaluations for m, v in sorted(e.versions.items()))
+    notes.append(f"{name}: models at step {', '.join(versions)}.")
+    notes += [
+      f"{name}: skipped {note}." for note in dict.fromkeys(n for e in evaluations for n in e.notes)
+    ]
+  return tuple(notes)

@@ -1,0 +1,140 @@
+"""Pieces that several networks share: input scaling, upsampling, heads, and the check of the image size.
+
+Everything here follows one rule of positions: at stride s, feature (x, y) belongs to image pixel (s x, s y).
+"""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+_PACKAGE = "tf_taskology"
+INPUT_SCALINGS = ("fixed", "per_image", "imagenet")
+_IMAGENET_MEAN = (123.675, 116.28, 103.53)
+_IMAGENET_STDDEV = (58.395, 57.12, 57.375)
+
+
+def check_image_size(network: str, image_size: Sequence[int], multiple: int) -> tuple[int, int]:
+  """Returns (height, width) as ints.
+
+  Args:
+    network: name of the network, for the message.
+    image_size: (height, width) in pixels.
+    multiple: what both must be divisible by, the largest stride inside the network.
+
+  Raises:
+    ValueError: the size is not two positive multiples of `multiple`.
+  """
+  size = tuple(int(side) for side in image_size)
+  if len(size) != 2 or any(side <= 0 or side % multiple for side in size):
+    nearest = tuple(max(multiple, round(side / multiple) * multiple) for side in size[:2])
+    raise ValueError(
+      f"{network}: image_size must be (height, width) in multiples of {multiple}, the largest stride "
+      f"of this network; got {size}. The nearest size that works is {nearest}."
+    )
+  return size
+
+
+def check_output_stride(network: str, output_stride: int, valid: Sequence[int]) -> int:
+  """Returns `output_stride`; raises ValueError unless it is one of `valid`."""
+  if output_stride not in valid:
+    raise ValueError(
+      f"{network}: output_stride must be one of {tuple(valid)}, got {output_stride}."
+    )
+  return output_stride
+
+
+@tf.keras.utils.register_keras_serializable(package=_PACKAGE)
+class ScaleImage(tf.keras.layers.Layer):
+  """Scales RGB images of 0..255, [N, H, W, 3], to about -1..1; works in float32, answers in the compute dtype.
+
+  Args:
+    scaling: "fixed" maps 0..255 to -1..1. "per_image" subtracts the mean of each channel of each image and divides
+      by the standard deviation over all three, so that exposure and colour cast of a camera do not reach the network. "imagenet"
+      subtracts the mean and divides by the standard deviation of each channel over ImageNet.
+  """
+
+  def __init__(self, scaling: str = "fixed", **kwargs):
+    super().__init__(autocast=False, **kwargs)
+    if scaling not in INPUT_SCALINGS:
+      raise ValueError(f"input scaling must be one of {INPUT_SCALINGS}, got {scaling!r}.")
+    self.scaling = scaling
+
+  def call(self, image):
+    image = tf.cast(image, tf.float32)
+    if self.scaling == "fixed":
+      image = image / 127.5 - 1.0
+    elif self.scaling == "imagenet":
+      image = (image - tf.constant(_IMAGENET_MEAN)) / tf.constant(_IMAGENET_STDDEV)
+    else:
+      image -= tf.reduce_mean(image, axis=(1, 2), keepdims=True)
+      variance = tf.reduce_mean(tf.square(image), axis=(1, 2, 3), keepdims=True)
+      # One grey level: noise of a blank image is not blown up.
+      image *= tf.math.rsqrt(variance + 1.0)
+    return tf.cast(image, self.compute_dtype)
+
+  def get_config(self):
+    return {**super().get_config(), "scaling": self.scaling}
+
+
+@tf.keras.utils.register_keras_serializable(package=_PACKAGE)
+class Upsample(tf.keras.layers.Layer):
+  """Makes [N, h, w, C] `factor` times larger: input feature (x, y) lands exactly on (factor x, factor y).
+
+  Args:
+    factor: whole number, 1 or more.
+    method: "bilinear", or "nearest" (each feature fills factor x factor; a following convolution can undo the shift).
+  """
+
+  def __init__(self, factor: int = 2, method: str = "bilinear", **kwargs):
+    super().__init__(**kwargs)
+    if method not in ("bilinear", "nearest"):
+      raise ValueError(f"upsampling must be 'bilinear' or 'nearest', got {method!r}.")
+    self.factor = factor
+    self.method = method
+
+  def call(self, x):
+    if self.factor == 1:
+      return x
+    shape = tf.shape(x)
+    height = (x.shape[1] or shape[1]) * self.factor
+    width = (x.shape[2] or shape[2]) * self.factor
+    if self.method == "nearest":
+      return tf.raw_ops.ResizeNearestNeighbor(images=x, size=[height, width])
+    # Half-pixel centres would move the feature (x, y) away from pixel (factor x, factor y).
+    return tf.cast(tf.raw_ops.ResizeBilinear(images=x, size=[height, width]), x.dtype)
+
+  def get_config(self):
+    return {**super().get_config(), "factor": self.factor, "method": self.method}
+
+
+@tf.keras.utils.register_keras_serializable(package=_PACKAGE)
+class ReflectPad(tf.keras.layers.Layer):
+  """Pads [N, h, w, C] by one mirrored row and column at each side (a 3x3 VALID convolution then keeps the size)."""
+
+  def call(self, x):
+    return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
+
+
+def heads(
+  tasks: Sequence, features: tf.Tensor, kernel_size: int = 3, padding: str = "same"
+) -> dict[str, tf.Tensor]:
+  """One convolution per task, float32 under every precision policy.
+
+  Args:
+    tasks: `tasks.task.Task`s with distinct names.
+    features: [N, h, w, C].
+    kernel_size: of the convolution.
+    padding: of the convolution.
+
+  Returns:
+    {task name: raw [N, h, w, task.raw_channels] float32}.
+  """
+  names = [task.name for task in tasks]
+  if not names or len(set(names)) != len(names):
+    raise ValueError(f"a network needs one or more tasks with distinct names, got {names}.")
+  return {
+    task.name: tf.keras.layers.Conv2D(
+      task.raw_channels, kernel_size, padding=padding, dtype="float32", name=f"{task.name}_head"
+    )(features)
+    for task in tasks
+  }

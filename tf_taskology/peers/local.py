@@ -1,0 +1,77 @@
+"""A peer that is a copy of a network in this process: no server, staleness under control."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tf_taskology.peers import peer
+from tf_taskology.tasks import task as task_lib
+
+
+class LocalPeer(peer.Peer):
+  """Answers with a copy of a network's weights as they were at the last `refresh`. Thread-safe.
+
+  Args:
+    name: the peer module's name.
+    network: image [n, height, width, 3] float32 in 0..255 -> {task name: raw predictions}.
+    tasks: the tasks that it performs.
+    clock: seconds since the epoch.
+  """
+
+  def __init__(
+    self,
+    name: str,
+    network: tf.keras.Model,
+    tasks: Sequence[task_lib.Task],
+    clock: Callable[[], float] = time.time,
+  ):
+    self.name = name
+    self.outputs = peer.outputs_of(tasks)
+    self.target = "this process"
+    self._source = network
+    self._copy = tf.keras.models.clone_model(network)
+    self._tasks = list(tasks)
+    self._clock = clock
+    self._lock = threading.Lock()
+    self._closed = False
+    self._predict = tf.function(self._predict_graph)
+    self.refresh(0)
+
+  def refresh(self, step: int):
+    """Takes over the network's present weights, as version `step`."""
+    with self._lock:
+      self._copy.set_weights(self._source.get_weights())
+      self._step, self._published_at = step, self._clock()
+
+  def predict(self, inputs):
+    started = time.monotonic()
+    image = inputs["image"]
+    with self._lock:
+      if self._closed:
+        raise peer.PeerClosed(f"Peer {self.name!r} was closed: training ends.")
+      predictions = {n: v.numpy() for n, v in self._predict(tf.constant(image)).items()}
+      step, published_at = self._step, self._published_at
+    return peer.Answer(
+      predictions=peer.check_predictions(self, predictions, len(image)),
+      step=np.full(len(image), step, np.int64),
+      published_at=np.full(len(image), published_at, np.float64),
+      version=step,
+      seconds=time.monotonic() - started,
+    )
+
+  def check(self):
+    self.predict({"image": np.zeros([1, *self._copy.inputs[0].shape[1:]], np.uint8)})
+
+  def close(self):
+    with self._lock:
+      self._closed = True
+
+  def _predict_graph(self, image):
+    raw = self._copy(tf.cast(image, tf.float32), training=False)
+    predictions = {}
+    for task in self._tasks:
+      predictions.update(task.decode(tf.cast(raw[task.name], tf.float32)))
+    return predictions

@@ -1,0 +1,143 @@
+"""What a peer is: another module, as a trainer sees it, and what can go wrong with it."""
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tf_taskology.tasks import task as task_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+  """What a peer says about n images.
+
+  Attributes:
+    predictions: output name -> [n, h, w, channels] float32, at the peer's own resolution.
+    step: [n] int64, the global step of the peer's trainer when it published what answered.
+    published_at: [n] float64, when that was, seconds since the epoch.
+    version: the SavedModel version that answered (the highest, if a server mixed two in one batch).
+    num_bytes: size of request and answer on the wire; 0 in process.
+    seconds: how long the call took, retries included.
+  """
+
+  predictions: Mapping[str, np.ndarray]
+  step: np.ndarray
+  published_at: np.ndarray
+  version: int
+  num_bytes: int = 0
+  seconds: float = 0.0
+
+
+class Peer(abc.ABC):
+  """Another module's predictions. Implementations are thread-safe: several batches are asked at once.
+
+  Attributes:
+    name: the module's name.
+    outputs: prediction tensors that it answers, by name.
+    target: where it is, for people to read: addresses or a folder.
+  """
+
+  name: str
+  outputs: Mapping[str, task_lib.Output]
+  target: str = ""
+
+  @abc.abstractmethod
+  def predict(self, inputs: Mapping[str, np.ndarray]) -> Answer:
+    """Asks for predictions.
+
+    Args:
+      inputs: "image": uint8 [n, height, width, 3].
+
+    Raises:
+      PeerError: there is no usable answer; `error.temporary` says whether asking again may help.
+    """
+
+  @abc.abstractmethod
+  def check(self):
+    """Verifies, before training, that the peer answers what is expected of it.
+
+    Raises:
+      PeerError: it does not, or did not appear in time.
+    """
+
+  @abc.abstractmethod
+  def close(self):
+    """Ends calls in progress (they raise PeerClosed) and frees resources. May be called twice."""
+
+
+class PeerError(RuntimeError):
+  """No usable answer. `temporary`: whether asking again may help."""
+
+  temporary = False
+
+
+class PeerUnreachable(PeerError):
+  """No model server answers, or it is in trouble."""
+
+  temporary = True
+
+
+class PeerDeadline(PeerError):
+  """The answer did not come in time."""
+
+  temporary = True
+
+
+class PeerNotPublished(PeerError):
+  """The model server has no version of the peer yet."""
+
+  temporary = True
+
+
+class PeerClosed(PeerError):
+  """The peer was closed while it was asked: training ends."""
+
+
+class PeerMismatch(PeerError):
+  """The peer answers, but not what is expected; asking again does not help."""
+
+
+class WrongSignature(PeerMismatch):
+  """The published model lacks the signature, its input or an output."""
+
+
+class WrongShape(PeerMismatch):
+  """A tensor has another shape than the task's output."""
+
+
+class WrongDtype(PeerMismatch):
+  """A tensor has another data type than expected."""
+
+
+def outputs_of(tasks: Sequence[task_lib.Task]) -> dict[str, task_lib.Output]:
+  """Outputs by name of a module that performs these tasks.
+
+  Raises:
+    ValueError: a task takes pairs of frames; peers are asked frame by frame.
+  """
+  for task in tasks:
+    if task.takes != "frame":
+      raise ValueError(
+        f"Peers answer frame by frame, but task {task.name!r} takes {task.takes!r}. Expected 'frame'."
+      )
+  return {name: output for task in tasks for name, output in task.outputs.items()}
+
+
+def check_predictions(
+  peer: Peer, predictions: Mapping[str, np.ndarray], num_images: int
+) -> dict[str, np.ndarray]:
+  """The predictions as float32, after a look at each one's shape.
+
+  Raises:
+    WrongShape: a prediction is not [num_images, h, w, channels of the output].
+  """
+  for name, output in peer.outputs.items():
+    shape = predictions[name].shape
+    if len(shape) != 4 or shape[0] != num_images or shape[3] != output.channels:
+      raise WrongShape(
+        f"Peer {peer.name!r} at {peer.target} answered {name!r} with shape {list(shape)}; "
+        f"expected [{num_images}, height, width, {output.channels}]."
+      )
+  return {name: np.asarray(predictions[name], np.float32) for name in peer.outputs}

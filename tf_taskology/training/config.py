@@ -1,0 +1,158 @@
+"""Reads an experiment's gin files, and says in one sentence what is wrong with them."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+import gin
+from gin import config as gin_config
+
+from tf_taskology.training import experiment
+
+
+class ConfigError(ValueError):
+  """A configuration that cannot be used. The message is written for the person who wrote it."""
+
+
+def parse(gin_files: Sequence[str], bindings: Sequence[str] = ()) -> experiment.Collective:
+  """Builds the collective that gin files and bindings describe.
+
+  Args:
+    gin_files: paths; looked up as they are, in the folder the command was typed in, and in the project.
+    bindings: gin bindings such as "STEPS = 500", applied last.
+
+  Raises:
+    ConfigError: a file is missing; a configurable, parameter or macro is misspelt; a binding is used by nothing; a
+      value makes no sense.
+  """
+  if not gin_files:
+    raise ConfigError("No gin file was given. Name one with --gin_file, e.g. --gin_file=gin/rooms/depth_normals.gin.")
+  gin.clear_config()
+  for folder in search_path():
+    gin.add_config_file_search_path(folder)
+  for path in gin_files:
+    _find(path)
+  try:
+    gin.parse_config_files_and_bindings([_find(p) for p in gin_files], list(bindings), finalize_config=False)
+  except (ValueError, SyntaxError, NameError, OSError, ImportError, AttributeError, TypeError) as error:
+    raise ConfigError(_explain(error)) from error
+  _check_macros()
+  try:
+    with gin.unlock_config():
+      collective = gin.get_configurable(experiment.Collective)()
+  except ConfigError:
+    raise
+  except (ValueError, TypeError, OSError, RuntimeError, AttributeError) as error:
+    raise ConfigError(_explain(error)) from error
+  _check_unused()
+  return collective
+
+
+def config_text() -> str:
+  """The configuration as parsed, ready to be written beside a run's results."""
+  return gin.config_str(max_line_length=100)
+
+
+def search_path() -> list[str]:
+  """Folders in which gin files are looked for."""
+  project = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+  return [f for f in (os.environ.get("BUILD_WORKING_DIRECTORY"), os.getcwd(), project) if f]
+
+
+def _find(path: str) -> str:
+  candidates = [path] if os.path.isabs(path) else [os.path.join(folder, path) for folder in search_path()]
+  for candidate in candidates:
+    if os.path.isfile(candidate):
+      return candidate
+  raise ConfigError(f"The gin file {path!r} does not exist. Looked for: {', '.join(candidates)}.")
+
+
+def _explain(error: Exception) -> str:
+  """The error's own sentence, with the nearest valid name where a name was not found."""
+  message = str(error).strip()
+  unknown = re.search(r"No configurable matching '([^']+)'", message)
+  if unknown:
+    return f"{message}{_nearest(unknown.group(1), _configurables())}"
+  parameter = re.search(r"(?:Configurable|configurable) '?([\w./]+)'? doesn't have a parameter named '(\w+)'", message)
+  parameter = parameter or re.search(r"([\w./]+) (?:has no|doesn't have a) parameter named '(\w+)'", message)
+  if parameter:
+    return f"{message}{_nearest(parameter.group(2), _parameters(parameter.group(1)))}"
+  macro = re.search(r"macro(?:\.value)?.*?`?%?([A-Z][A-Z_0-9]+)", message)
+  if macro and "value" in message and "gin" in message.lower():
+    return f"{message}{_nearest(macro.group(1), _macros())}"
+  missing = re.search(r"module '?([\w.]+)'? has no attribute '(\w+)'", message)
+  if missing and missing.group(1) in sys.modules:
+    return f"{message}{_nearest(missing.group(2), dir(sys.modules[missing.group(1)]))}"
+  return message
+
+
+def _nearest(name: str, names) -> str:
+  close = difflib.get_close_matches(name.split(".")[-1], sorted({n.split(".")[-1] for n in names}), n=3, cutoff=0.6)
+  return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+
+
+def _configurables() -> list[str]:
+  names = [c.selector for c in gin_config._REGISTRY.values()]  # gin has no public list of what it knows
+  for name, module in list(sys.modules.items()):
+    if name.startswith("tf_taskology."):
+      names += [f"{name}.{attribute}" for attribute, value in vars(module).items() if isinstance(value, type)]
+  return names
+
+
+def _parameters(selector: str) -> list[str]:
+  for configurable in gin_config._REGISTRY.values():
+    if configurable.selector.endswith(selector.split("/")[-1]):
+      target = configurable.wrapped
+      init = target.__init__ if isinstance(target, type) else target
+      return list(init.__code__.co_varnames[: init.__code__.co_argcount + init.__code__.co_kwonlyargcount])
+  return []
+
+
+def _macros() -> list[str]:
+  return [scope for (scope, selector) in gin_config._CONFIG if selector == "gin.macro"]
+
+
+def _check_macros():
+  """Refuses macros that nothing refers to: a misspelt macro makes a new one, and the run keeps the default."""
+  used = {m for m in _referenced(gin_config._CONFIG)}
+  unused = sorted(m for m in _macros() if m not in used)
+  if unused:
+    hints = "".join(_nearest(m, used - {m}) for m in unused)
+    raise ConfigError(f"Nothing in the configuration uses the macro {', '.join(unused)}.{hints}")
+
+
+def _referenced(config):
+  references = gin_config.iterate_references(config, to=gin_config.get_configurable("gin.macro"))
+  return [reference.scopes[-1] for reference in references if reference.scopes]
+
+
+def _check_unused():
+  """Refuses bindings that building the collective did not use."""
+  used = set()
+  for (scope, selector), parameters in gin_config._OPERATIVE_CONFIG.items():
+    used |= {(selector, p) for p in parameters}
+  unused = []
+  for (scope, selector), parameters in gin_config._CONFIG.items():
+    if selector in ("gin.macro", "gin.constant"):
+      continue
+    unused += [
+      f"{scope + '/' if scope else ''}{selector}.{p}"
+      for p in parameters
+      if not _used(scope, selector, p)
+    ]
+  if unused:
+    raise ConfigError(
+      f"Nothing uses the binding{'s' if len(unused) > 1 else ''} {', '.join(sorted(unused))}: the object is not part of the "
+      "collective (is its scope spelt as where it is referred to, or is it missing from a list?)."
+    )
+
+
+def _used(scope, selector, parameter):
+  """Whether a binding reached a call: one in the very scope, or in a scope below it."""
+  for (used_scope, used_selector), parameters in gin_config._OPERATIVE_CONFIG.items():
+    if used_selector == selector and parameter in parameters:
+      if not scope or used_scope == scope or used_scope.endswith("/" + scope) or used_scope.startswith(scope + "/"):
+        return True
+  return False

@@ -1,0 +1,98 @@
+"""The batches of a trainer: dedicated and mediator samples, peers' predictions, augmentation, clock."""
+
+import tensorflow as tf
+
+from tf_taskology.datasets import pipeline
+from tf_taskology.training import experiment
+
+
+def module_batches(
+  collective: experiment.Collective,
+  spec: experiment.ModuleSpec,
+  *,
+  fetch=None,
+  initial_step: int = 0,
+  input_context: tf.distribute.InputContext | None = None,
+) -> tf.data.Dataset:
+  """What `Module.fit` trains on.
+
+  Args:
+    collective: the configuration.
+    spec: the module.
+    fetch: stage that adds "peers" and "peers_info" to batches (`peers.stage`); None without consistency on unlabelled
+      samples. It comes last, so that it knows how long training waited for peers.
+    initial_step: step at which training starts or resumes; changes the order of samples, so that a resumed training
+      does not see the same ones again.
+    input_context: this worker's place, under multi-worker strategies.
+  """
+  seed = collective.training.seed + 7919 * initial_step
+  parts = {"dedicated": dedicated_batches(collective, spec, seed, input_context)}
+  if fetch is not None:
+    parts["mediator"] = mediator_batches(collective, collective.mediated(spec), seed, input_context)
+  dataset = tf.data.Dataset.zip(parts)
+  dataset = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
+  if fetch is not None:
+    dataset = _augment(dataset, collective.mediator.augmentation, "mediator", seed + 1)
+  dataset = _with_options(dataset.prefetch(2))
+  return pipeline.timed(dataset if fetch is None else fetch(dataset))
+
+
+def synchronous_batches(collective: experiment.Collective, *, initial_step: int = 0) -> tf.data.Dataset:
+  """What `SynchronousCollective.fit` trains on: every module's dedicated batch and one mediator batch."""
+  seed = collective.training.seed + 7919 * initial_step
+  parts = {}
+  for spec in collective.modules:
+    dataset = tf.data.Dataset.zip({"dedicated": dedicated_batches(collective, spec, seed)})
+    parts[spec.name] = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
+  losses = [loss for loss in collective.consistency if loss.weights]
+  if losses:
+    mediator = mediator_batches(collective, losses, seed)
+    parts["mediator"] = _augment(mediator, collective.mediator.augmentation, None, seed + 1)
+  return pipeline.timed(_with_options(tf.data.Dataset.zip(parts).prefetch(4)))
+
+
+def dedicated_batches(collective, spec, seed, input_context=None) -> tf.data.Dataset:
+  """A module's labelled batches."""
+  return pipeline.training_batches(
+    spec.dedicated,
+    split="train",
+    batch_size=_per_worker(spec.batch_size, input_context),
+    num_frames=spec.num_frames,
+    labels=collective.labels_of(spec),
+    flip=spec.flip,
+    seed=seed,
+    input_context=input_context,
+  )
+
+
+def mediator_batches(collective, losses, seed, input_context=None) -> tf.data.Dataset:
+  """Unlabelled batches, with what the consistency losses read of them."""
+  mediator = collective.mediator
+  return pipeline.training_batches(
+    mediator.source,
+    split=mediator.split,
+    batch_size=_per_worker(mediator.batch_size, input_context),
+    num_frames=1 + max(f for loss in losses for frames in loss.needs.values() for f in frames),
+    pose=collective.needs_pose(losses),
+    flip=mediator.flip,
+    seed=seed,
+    input_context=input_context,
+  )
+
+
+def _augment(dataset, augmentation, part, seed):
+  if augmentation is None:
+    return dataset
+  return pipeline.augmented(dataset, augmentation, part, seed)
+
+
+def _per_worker(batch_size, input_context):
+  return input_context.get_per_replica_batch_size(batch_size) if input_context else batch_size
+
+
+def _with_options(dataset):
+  options = tf.data.Options()
+  options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+  return dataset.with_options(options)
+
+

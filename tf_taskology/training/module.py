@@ -1,0 +1,258 @@
+"""The module: one network as a `keras.Model` whose step joins supervised and consistency losses.
+
+`fit` gets batches of this form (a part may be missing where it is not needed):
+
+  dedicated    image, intrinsics, sample_id, labels                       supervised losses
+  mediator     image, intrinsics, sample_id, pose?                        consistency losses
+  peers        output name -> [batch, frames, h, w, channels]             other modules' predictions on `mediator`
+  peers_info   peer name -> {available, step, published_at: [batch]}      what is known of them
+  waiting_secs [batch]                                                    how long the step waited for this batch
+
+Peers' predictions are data: nothing here knows where they come from.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from tf_taskology.consistency import consistency_loss
+from tf_taskology.datasets import element
+from tf_taskology.tasks import task as task_lib
+from tf_taskology.training import schedules
+
+
+class Module(tf.keras.Model):
+  """One network that performs one task or several, trained on its own labels and on what peers say.
+
+  Args:
+    network: Keras model, image [n, height, width, 3] float32 in 0..255 -> {task name: raw [n, h, w, channels]}.
+    tasks: what the network performs, in any order.
+    relations: consistency losses; the module takes part in those whose `weights` name one of its outputs.
+    name: of the module.
+    peer_of: output name -> name of the peer that answers it, for the terms that must vanish when it does not.
+    xla_losses: compile the losses (never the network: XLA halves the speed of convolutions on CPUs).
+  """
+
+  def __init__(
+    self,
+    network: tf.keras.Model,
+    tasks: Sequence[task_lib.Task],
+    relations: Sequence[consistency_loss.ConsistencyLoss] = (),
+    *,
+    name: str,
+    peer_of: Mapping[str, str] | None = None,
+    xla_losses: bool = False,
+  ):
+    super().__init__(name=name)
+    self.network = network
+    self.tasks = list(tasks)
+    self.outputs_of_tasks = tuple(output for task in tasks for output in task.outputs)
+    self.relations = [r for r in relations if self._takes_part(r)]
+    self.peer_of = dict(peer_of or {})
+    self._compute = tf.function(self._compute_terms, jit_compile=True) if xla_losses else self._compute_terms
+    self._task_metrics = {f"{t.name}/{n}": m for t in tasks for n, m in t.metrics().items()}
+    self._term_means = TermMeans(name="terms")
+    self._waiting = tf.keras.metrics.Sum(name="waiting_secs")
+
+  def _takes_part(self, relation) -> bool:
+    weights = [*relation.weights.items(), *relation.labelled_weights.items()]
+    return any(output in self.outputs_of_tasks and not schedules.is_zero(w) for output, w in weights)
+
+  @property
+  def output_size(self) -> tuple[int, int]:
+    """(height, width) of the predictions."""
+    return tuple(next(iter(self.network.output.values())).shape[1:3])
+
+  def call(self, image: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+    """Predictions by output name.
+
+    Args:
+      image: [batch, frames, height, width, 3] uint8, or float in 0..255.
+      training: as in Keras.
+
+    Returns:
+      output name -> [batch, frames, h, w, channels] float32.
+    """
+    num_frames = image.shape[1]
+    raw = self.network(tf.cast(element.fold_frames(image), tf.float32), training=training)
+    predictions = {}
+    for task in self.tasks:
+      for name, value in task.decode(tf.cast(raw[task.name], tf.float32)).items():
+        predictions[name] = element.unfold_frames(value, num_frames)
+    return predictions
+
+  def predict_parts(self, batch: Mapping, training: bool) -> dict[str, dict[str, tf.Tensor]]:
+    """Predictions on the dedicated and the mediator images, in one pass where the images have one shape.
+
+    One pass gives batch normalisation statistics of both domains together, and keeps the cores busier.
+    """
+    images = {
+      part: batch[part].get(element.AUGMENTED_IMAGE, batch[part][element.IMAGE])
+      for part in ("dedicated", "mediator")
+      if part in batch and (part == "dedicated" or self.relations)
+    }
+    shapes = {tuple(image.shape[2:]) for image in images.values()}
+    if len(images) < 2 or len(shapes) > 1:
+      return {part: self(image, training=training) for part, image in images.items()}
+    counts = {part: tf.shape(image)[0] * image.shape[1] for part, image in images.items()}
+    folded = tf.concat([element.fold_frames(image) for image in images.values()], axis=0)
+    predictions = self(folded[:, tf.newaxis], training=training)
+    split = {name: tf.split(value[:, 0], list(counts.values())) for name, value in predictions.items()}
+    return {
+      part: {name: element.unfold_frames(pieces[i], images[part].shape[1]) for name, pieces in split.items()}
+      for i, part in enumerate(images)
+    }
+
+  def compute_terms(self, batch: Mapping, own: Mapping, step: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The loss to minimise and its terms.
+
+    Args:
+      batch: as in the module's docstring, without strings.
+      own: what `predict_parts` gave.
+      step: global step, for schedules.
+
+    Returns:
+      Scalar float32, and unweighted terms by name ("<task>/<term>", "<relation>/<term>").
+    """
+    return self._compute(without_strings(batch), own, tf.cast(step, tf.float32))
+
+  def _compute_terms(self, batch, own, step):
+    terms = {}
+    total = tf.constant(0.0)
+    if "dedicated" in own:
+      predictions = own["dedicated"]
+      labels = at_resolution_of(batch["dedicated"][element.LABELS], predictions)
+      for task in self.tasks:
+        for name, value in task.loss(labels, predictions).items():
+          terms[f"{task.name}/{name}"] = value
+          total += value
+    for relation in self.relations:
+      total += self._relation_terms(relation, batch, own, step, terms)
+    return total, terms
+
+  def _relation_terms(self, relation, batch, own, step, terms):
+    total = tf.constant(0.0)
+    prefix = relation.name
+    weight = self._weight(relation.weights, step)
+    if "mediator" in own and weight is not None:
+      mine = own["mediator"]
+      others = {n: p for n, p in batch.get("peers", {}).items() if n in relation.needs and n not in mine}
+      available = tf.constant(1.0)
+      for name in others:
+        info = batch.get("peers_info", {}).get(self.peer_of.get(name))
+        if info is not None:
+          available *= tf.reduce_mean(tf.cast(info["available"], tf.float32))
+      predictions = {**{n: tf.stop_gradient(p) for n, p in others.items()}, **mine}
+      for name, value in relation(predictions, batch["mediator"]).items():
+        terms[f"{prefix}/{name}"] = value
+        total += weight * available * value
+    weight = self._weight(relation.labelled_weights, step)
+    if "dedicated" in own and weight is not None:
+      mine = own["dedicated"]
+      labels = at_resolution_of(batch["dedicated"][element.LABELS], mine)
+      labels = {n: label for n, label in labels.items() if n in relation.needs and n not in mine}
+      for name, value in relation(mine, batch["dedicated"], labels).items():
+        terms[f"{prefix}/labelled_{name}"] = value
+        total += weight * value
+    return total
+
+  def _weight(self, weights, step):
+    """The weight with which a relation trains this module; None if it does not."""
+    mine = [w for output, w in weights.items() if output in self.outputs_of_tasks and not schedules.is_zero(w)]
+    return tf.add_n([schedules.weight_at(w, step) for w in mine]) if mine else None
+
+  def train_step(self, batch: Mapping) -> dict[str, tf.Tensor]:
+    step = self.optimizer.iterations
+    with tf.GradientTape() as tape:
+      own = self.predict_parts(batch, training=True)
+      total, terms = self.compute_terms(batch, own, step)
+      scaled = total / tf.distribute.get_strategy().num_replicas_in_sync
+    self.apply_gradients(tape.gradient(scaled, self.network.trainable_variables), total, batch)
+    self.record(total, terms, batch, own)
+    return self.results()
+
+  def apply_gradients(self, gradients, total: tf.Tensor, batch: Mapping):
+    """Takes the optimiser's step, unless the loss is not a number: then training stops, weights untouched."""
+    ids = [batch[part][element.SAMPLE_ID] for part in ("dedicated", "mediator") if element.SAMPLE_ID in batch.get(part, {})]
+    finite = tf.debugging.Assert(
+      tf.math.is_finite(total), [NOT_FINITE, self.name, "samples:", *ids], summarize=64
+    )
+    with tf.control_dependencies([finite] if finite is not None else []):
+      gradients = [tf.identity(g) if g is not None else None for g in gradients]
+    self.optimizer.apply_gradients(zip(gradients, self.network.trainable_variables, strict=True))
+
+  def record(self, total, terms, batch, own):
+    """Feeds the metrics that `fit` shows."""
+    self._term_means.update_state({"loss": total, **terms})
+    if "dedicated" in own:
+      labels = at_resolution_of(batch["dedicated"][element.LABELS], own["dedicated"])
+      for metric in self._task_metrics.values():
+        metric.update(labels, own["dedicated"])
+    if "waiting_secs" in batch:
+      self._waiting.update_state(tf.reduce_mean(batch["waiting_secs"]))
+
+  def results(self) -> dict[str, tf.Tensor]:
+    """What `record` has gathered since the metrics were reset, by name."""
+    results = self._term_means.by_name()
+    results.update({name: metric.result() for name, metric in self._task_metrics.items()})
+    results[self._waiting.name] = self._waiting.result()
+    return results
+
+  @property
+  def metrics(self):
+    return [self._term_means, *self._task_metrics.values(), self._waiting]
+
+
+class TermMeans(tf.keras.metrics.Metric):
+  """Means of many named scalars in one variable: their names are only known when the step is traced.
+
+  (A Keras metric for each would have to be created inside the step, which strategies forbid.)
+  """
+
+  CAPACITY = 64
+
+  def __init__(self, name: str):
+    super().__init__(name=name)
+    self._names = ()
+    self._sums = self.add_weight(name="sums", shape=[self.CAPACITY], initializer="zeros")
+    self._count = self.add_weight(name="count", initializer="zeros")
+
+  def update_state(self, terms: Mapping[str, tf.Tensor]):
+    if len(terms) > self.CAPACITY:
+      raise ValueError(f"A module can show at most {self.CAPACITY} loss terms. Received: {len(terms)}.")
+    self._names = tuple(terms)
+    values = tf.stack([tf.cast(value, tf.float32) for value in terms.values()])
+    self._sums.assign_add(tf.pad(values, [[0, self.CAPACITY - len(terms)]]))
+    self._count.assign_add(1.0)
+
+  def reset_state(self):
+    self._sums.assign(tf.zeros_like(self._sums))
+    self._count.assign(0.0)
+
+  def result(self) -> tf.Tensor:
+    return tf.math.divide_no_nan(self._sums, self._count)
+
+  def by_name(self) -> dict[str, tf.Tensor]:
+    """The means by name. (Keras keeps what `result` returns, and could not save a dictionary of tensors.)"""
+    means = self.result()
+    return {name: means[i] for i, name in enumerate(self._names)}
+
+
+NOT_FINITE = "The loss is not a finite number. Module:"
+
+
+def without_strings(batch: Mapping) -> dict:
+  """A nested batch without its string tensors, which XLA cannot take."""
+  result = {}
+  for name, value in batch.items():
+    if isinstance(value, Mapping):
+      result[name] = without_strings(value)
+    elif value.dtype != tf.string:
+      result[name] = value
+  return result
+
+
+def at_resolution_of(labels: Mapping, predictions: Mapping) -> dict[str, tf.Tensor]:
+  """Labels subsampled to the predictions' rows and columns."""
+  like = next(iter(predictions.values()))
+  return element.subsample(labels, like.shape[2], like.shape[3])

@@ -1,0 +1,72 @@
+"""The optimiser of a module, as gin describes it."""
+
+import tensorflow as tf
+
+
+class Optimization:
+  """Describes an optimiser and its learning-rate schedule; `build` makes it (inside a strategy's scope).
+
+  Args:
+    optimizer: name of a class in `tf.keras.optimizers`, e.g. "Adam", "AdamW", "SGD".
+    learning_rate: peak learning rate.
+    warmup_steps: steps of linear growth from 0.
+    decay: "constant", or "cosine" down to `final_fraction` of the peak at `decay_steps`.
+    decay_steps: global step at which the cosine ends; after it the rate stays.
+    final_fraction: see `decay`.
+    clip_norm: upper bound of the gradients' global norm; None for none.
+    arguments: more keyword arguments of the optimiser, e.g. {"beta_1": 0.9}.
+  """
+
+  def __init__(
+    self,
+    optimizer: str = "Adam",
+    learning_rate: float = 1e-3,
+    warmup_steps: int = 0,
+    decay: str = "constant",
+    decay_steps: int | None = None,
+    final_fraction: float = 0.05,
+    clip_norm: float | None = 10.0,
+    arguments: dict | None = None,
+  ):
+    if not isinstance(getattr(tf.keras.optimizers, optimizer, None), type):
+      raise ValueError(f"Optimization.optimizer must name a class in tf.keras.optimizers. Received: {optimizer!r}.")
+    if not learning_rate > 0:
+      raise ValueError(f"Optimization.learning_rate must be > 0. Received: {learning_rate!r}.")
+    if decay not in ("constant", "cosine"):
+      raise ValueError(f"Optimization.decay must be 'constant' or 'cosine'. Received: {decay!r}.")
+    if decay == "cosine" and not (decay_steps and decay_steps > warmup_steps >= 0):
+      raise ValueError(
+        "Optimization.decay = 'cosine' needs decay_steps > warmup_steps >= 0. "
+        f"Received: decay_steps={decay_steps!r}, warmup_steps={warmup_steps!r}."
+      )
+    if clip_norm is not None and not clip_norm > 0:
+      raise ValueError(f"Optimization.clip_norm must be > 0 or None. Received: {clip_norm!r}.")
+    self.optimizer = optimizer
+    self.learning_rate = learning_rate
+    self.warmup_steps = warmup_steps
+    self.decay = decay
+    self.decay_steps = decay_steps
+    self.final_fraction = final_fraction
+    self.clip_norm = clip_norm
+    self.arguments = dict(arguments or {})
+
+  def build(self) -> tf.keras.optimizers.Optimizer:
+    """A fresh optimiser."""
+    rate = self.learning_rate
+    if self.decay == "cosine":
+      rate = tf.keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if self.warmup_steps else self.learning_rate,
+        decay_steps=self.decay_steps - self.warmup_steps,
+        alpha=self.final_fraction,
+        warmup_target=self.learning_rate if self.warmup_steps else None,
+        warmup_steps=self.warmup_steps,
+      )
+    elif self.warmup_steps:
+      rate = tf.keras.optimizers.schedules.PolynomialDecay(
+        initial_learning_rate=self.learning_rate / self.warmup_steps,
+        decay_steps=self.warmup_steps,
+        end_learning_rate=self.learning_rate,
+      )
+    return getattr(tf.keras.optimizers, self.optimizer)(
+      learning_rate=rate, global_clipnorm=self.clip_norm, **self.arguments
+    )

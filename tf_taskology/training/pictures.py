@@ -1,0 +1,54 @@
+"""Pictures of a module's answers for TensorBoard."""
+
+import tensorflow as tf
+
+from tf_taskology.datasets import element
+
+_NUM_IMAGES = 4
+
+
+class Drawer:
+  """Draws a few dedicated and mediator samples with what the model says of them.
+
+  Args:
+    sources: name of the row of pictures -> `datasets.source.Source`; the first samples of split "train" are taken.
+  """
+
+  def __init__(self, sources: dict):
+    self._images = {}
+    for name, source in sources.items():
+      samples = source.dataset("train").take(_NUM_IMAGES).batch(_NUM_IMAGES)
+      self._images[name] = next(iter(samples))[element.IMAGE][:, :1]
+
+  def __call__(self, model: tf.keras.Model) -> dict[str, tf.Tensor]:
+    """name -> [n, height, width, 3] float32 in 0..1: image and predictions side by side."""
+    return {
+      name: side_by_side(image, model(image, training=False)) for name, image in self._images.items()
+    }
+
+
+def side_by_side(image: tf.Tensor, predictions: dict[str, tf.Tensor]) -> tf.Tensor:
+  """The first frame of images and of predictions in one row of pictures.
+
+  Args:
+    image: [n, frames, height, width, 3] uint8.
+    predictions: output name -> [n, frames, h, w, channels].
+  """
+  size = image.shape[2:4]
+  columns = [tf.cast(image[:, 0], tf.float32) / 255.0]
+  for prediction in predictions.values():
+    columns.append(tf.image.resize(_colored(prediction[:, 0]), size, method="nearest"))
+  return tf.concat(columns, axis=2)
+
+
+def _colored(values: tf.Tensor) -> tf.Tensor:
+  """[n, h, w, channels] -> RGB: directions as (n + 1) / 2, scalars as grey from near (light) to far, classes as greys."""
+  channels = values.shape[-1]
+  if channels == 3:
+    return (values + 1) / 2
+  if channels > 1:
+    values = tf.cast(tf.argmax(values, axis=-1)[..., tf.newaxis], tf.float32) / channels
+  else:
+    low = tf.reduce_min(values, axis=[1, 2, 3], keepdims=True)
+    values = low / tf.maximum(values, 1e-6)
+  return tf.repeat(values, 3, axis=-1)

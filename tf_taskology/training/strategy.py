@@ -1,0 +1,47 @@
+"""Strategies, precision and threads, by the names that gin files use."""
+
+import tensorflow as tf
+
+
+def make(name: str) -> tf.distribute.Strategy:
+  """A `tf.distribute` strategy.
+
+  Args:
+    name: "one_device": the first GPU if there is one, else the CPU; "mirrored": all local devices;
+      "multi_worker_mirrored": the workers that the environment variable TF_CONFIG lists. Must be called before
+      anything else runs in the process.
+  """
+  if name == "multi_worker_mirrored":
+    return tf.distribute.MultiWorkerMirroredStrategy()
+  if name == "mirrored":
+    return tf.distribute.MirroredStrategy()
+  if name == "one_device":
+    return tf.distribute.get_strategy()
+  raise ValueError(f"There is no strategy {name!r}.")
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+  """Whether this process writes what only one worker may write (status, exports)."""
+  resolver = strategy.cluster_resolver
+  if resolver is None or not resolver.task_type:
+    return True
+  return resolver.task_type == "chief" or (resolver.task_type == "worker" and resolver.task_id == 0)
+
+
+def check_batch_size(name: str, batch_size: int, strategy: tf.distribute.Strategy):
+  """Raises ValueError where a global batch does not divide over the replicas."""
+  replicas = strategy.num_replicas_in_sync
+  if batch_size % replicas:
+    raise ValueError(
+      f"{name} = {batch_size} does not divide over {replicas} replicas. Choose a multiple of {replicas}."
+    )
+
+
+def set_threads(threads: int):
+  """Limits TensorFlow's threads for operations to `threads`; 0 leaves the choice to TensorFlow.
+
+  Two small networks that train side by side are faster with one thread each than with two that get in each other's way.
+  """
+  if threads:
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(max(2, threads))

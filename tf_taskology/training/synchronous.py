@@ -1,0 +1,60 @@
+"""Synchronous training of a collective in one process (Taskology eq. 1): every prediction live, gradients to all."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from tf_taskology.training import module as module_lib
+
+
+class SynchronousCollective(tf.keras.Model):
+  """Several modules in one step.
+
+  The batch is {module name: {"dedicated": ...}} with one "mediator" that all share. Every module sees the others'
+  predictions of this very step. It sees them as constants, so each loss moves its own network only and keeps its
+  own weight; the sum of those gradients is the gradient of eq. 1 with a weight for each task.
+
+  Args:
+    modules: compiled modules, each with its own optimiser.
+  """
+
+  def __init__(self, modules: Sequence[module_lib.Module], name: str = "collective"):
+    super().__init__(name=name)
+    self.modules = list(modules)
+
+  def call(self, image: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+    """Predictions of all modules by output name; see `Module.call`."""
+    return {n: p for module in self.modules for n, p in module(image, training=training).items()}
+
+  def train_step(self, batch: Mapping) -> dict[str, tf.Tensor]:
+    results = {}
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    with tf.GradientTape(persistent=True) as tape:
+      parts, own = {}, {}
+      for module in self.modules:
+        parts[module.name] = {**batch[module.name], **{k: batch[k] for k in ("mediator", "waiting_secs") if k in batch}}
+        own[module.name] = module.predict_parts(parts[module.name], training=True)
+      totals, terms = {}, {}
+      for module in self.modules:
+        part = dict(parts[module.name])
+        if "mediator" in part:
+          part["peers"] = {
+            name: tf.stop_gradient(prediction)
+            for other in self.modules
+            if other is not module
+            for name, prediction in own[other.name].get("mediator", {}).items()
+          }
+        totals[module.name], terms[module.name] = module.compute_terms(part, own[module.name], module.optimizer.iterations)
+      scaled = {name: total / replicas for name, total in totals.items()}
+    for module in self.modules:
+      name = module.name
+      gradients = tape.gradient(scaled[name], module.network.trainable_variables)
+      module.apply_gradients(gradients, totals[name], parts[name])
+      module.record(totals[name], terms[name], parts[name], own[name])
+      results.update({f"{name}/{key}": value for key, value in module.results().items()})
+    del tape
+    return results
+
+  @property
+  def metrics(self):
+    return [metric for module in self.modules for metric in module.metrics]

@@ -1,0 +1,304 @@
+"""Trains one module (or, synchronously, all of them) from a configuration: the only place where all parts meet."""
+
+import dataclasses
+import functools
+import os
+import re
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+from absl import logging
+
+from tf_taskology.peers import interrupts, publishing
+from tf_taskology.training import (
+  callbacks,
+  errors,
+  experiment,
+  inputs,
+  locks,
+  module as module_lib,
+  peering,
+  pictures,
+  status as status_lib,
+  strategy as strategy_lib,
+  synchronous,
+  work_folder,
+)
+
+
+@dataclasses.dataclass
+class TrainResult:
+  """What came of a training.
+
+  Attributes:
+    step: global step reached.
+    stopped: True if it ended early because it was asked to.
+    exports: module name -> folder of the newest published version.
+  """
+
+  step: int
+  stopped: bool
+  exports: dict[str, str]
+
+
+def train(
+  collective: experiment.Collective,
+  *,
+  work_dir: str,
+  mode: str,
+  module: str | None = None,
+  peer_targets: Mapping[str, Sequence[str]] | None = None,
+  extra_callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+) -> TrainResult:
+  """Trains until `collective.training.steps`, from the last checkpoint in the work folder if there is one.
+
+  The stages: lock the module's folder; build network, optimiser and data under the strategy; restore; publish a first
+  version; wait for the peers' first versions; `fit`; publish the last version.
+
+  Args:
+    collective: the configuration.
+    work_dir: folder of the run.
+    mode: "distributed" (one module, peers behind model servers), "isolated" (one module without consistency) or
+      "synchronous" (all modules in this process).
+    module: name of the module; None for "synchronous".
+    peer_targets: peer name -> addresses "host:port" of its model servers.
+    extra_callbacks: Keras callbacks that are added to the trainer's own.
+
+  Raises:
+    ValueError: the configuration does not fit the data, the devices or the peers.
+    errors.TrainingFailed: the loss is not a number.
+  """
+  name = work_folder.SYNCHRONOUS if mode == "synchronous" else module
+  folder = work_folder.module_dir(work_dir, name)
+  strategy = strategy_lib.make(collective.training.strategy)
+  chief = strategy_lib.is_chief(strategy)
+  lock = locks.Lock(os.path.join(folder, locks.FILE_NAME), timeout_secs=20.0) if chief else None
+  try:
+    return _Run(collective, work_dir, mode, name, strategy, peer_targets or {}).train(extra_callbacks)
+  finally:
+    if lock is not None:
+      lock.release()
+
+
+class _Run:
+  """One call of `train`."""
+
+  def __init__(self, collective, work_dir, mode, name, strategy, peer_targets):
+    self._collective, self._work_dir, self._mode, self._name = collective, work_dir, mode, name
+    self._settings = collective.training
+    self._strategy = strategy
+    self._chief = strategy_lib.is_chief(strategy)
+    self._folder = work_folder.module_dir(work_dir, name)
+    self._reporter = callbacks.Reporter(
+      self._folder, status_lib.Status(module=name, steps=self._settings.steps, message="building"), self._chief
+    )
+    self._specs = list(collective.modules) if mode == "synchronous" else [collective.module(name)]
+    self._peering = None
+    self._peer_targets = peer_targets
+    self._stop = _stop_on_sigterm()
+
+  def train(self, extra_callbacks) -> TrainResult:
+    """See the function `train`."""
+    try:
+      self._reporter.update(state="starting")
+      return self._train(extra_callbacks)
+    except tf.errors.InvalidArgumentError as error:
+      if module_lib.NOT_FINITE not in str(error):
+        self._fail(str(error))
+        raise
+      message = _not_finite_message(error, work_folder.checkpoints_dir(self._work_dir, self._name))
+      self._fail(message)
+      raise errors.TrainingFailed(message) from error
+    except Exception as error:
+      self._fail(str(error))
+      raise
+    finally:
+      if self._peering is not None:
+        self._peering.stage.close()
+
+  def _fail(self, message):
+    self._reporter.update(state="failed", message=message[:2000])
+
+  def _train(self, extra_callbacks):
+    for spec in self._specs:
+      strategy_lib.check_batch_size(f"ModuleSpec({spec.name}).batch_size", spec.batch_size, self._strategy)
+    if self._collective.mediator is not None:
+      strategy_lib.check_batch_size("Mediator.batch_size", self._collective.mediator.batch_size, self._strategy)
+    publishers = self._publishers() if self._chief else {}
+    self._reporter.update(message="preparing data")
+    for source in self._sources().values():
+      source.prepare()
+    self._reporter.update(message="building networks")
+    with self._strategy.scope():
+      modules = [self._build(spec) for spec in self._specs]
+      model = modules[0] if self._mode != "synchronous" else synchronous.SynchronousCollective(modules)
+      self._compile(model, modules)
+    step = self._restore(model, modules)
+    self._reporter.update(step=step, initial_step=step, message="publishing")
+    publish = functools.partial(self._publish, modules, publishers)
+    publish(step)
+    if step < self._settings.steps:
+      dataset = self._dataset(step, modules[0])
+      self._fit(model, modules, dataset, step, publish, extra_callbacks)
+    step = global_step(modules)
+    stopped = step < self._settings.steps
+    publish(step)
+    self._reporter.update(state="waiting" if stopped else "done", message="stopped" if stopped else "", step=step, eta_secs=0.0)
+    return TrainResult(step, stopped, {s.name: work_folder.export_dir(self._work_dir, s.name) for s in self._specs})
+
+  def _sources(self):
+    """What is trained on, by a name for people."""
+    sources = {f"dedicated/{spec.name}": spec.dedicated for spec in self._specs}
+    if self._mode != "isolated" and self._collective.mediator is not None:
+      sources["mediator"] = self._collective.mediator.source
+    return sources
+
+  def _build(self, spec) -> module_lib.Module:
+    """The compiled module with fresh weights."""
+    tf.keras.utils.set_random_seed(self._settings.seed + 1000 * self._collective.modules.index(spec))
+    if self._settings.precision != "float32":
+      tf.keras.mixed_precision.set_global_policy(self._settings.precision)
+    network = spec.network(spec.tasks, spec.dedicated.image_size)
+    peer_of = {output: peer for peer, outputs in self._collective.peers_of(spec).items() for output in outputs}
+    module = module_lib.Module(
+      network,
+      spec.tasks,
+      self._collective.relations_of(spec) if self._mode != "isolated" else (),
+      name=spec.name,
+      peer_of=peer_of,
+      xla_losses=self._settings.xla_losses,
+    )
+    module.compile(optimizer=spec.optimization.build(), steps_per_execution=self._settings.steps_per_execution)
+    module.optimizer.build(network.trainable_variables)
+    return module
+
+  def _compile(self, model, modules):
+    if model is not modules[0]:
+      # The collective never steps this optimiser; `fit` only asks that there is one.
+      model.compile(optimizer="sgd", steps_per_execution=self._settings.steps_per_execution)
+
+  def _restore(self, model, modules) -> int:
+    """Restores the run's own checkpoint, or the start from an earlier run. Returns the global step."""
+    checkpoint = tf.train.latest_checkpoint(os.path.join(self._checkpoints(), "chief"))
+    if checkpoint:
+      tf.train.Checkpoint(model=model).restore(checkpoint).expect_partial()
+    elif self._settings.initial_run:
+      for module in modules:
+        _restore_initial(module, self._settings.initial_run)
+    return global_step(modules)
+
+  def _checkpoints(self):
+    return work_folder.checkpoints_dir(self._work_dir, self._name)
+
+  def _publishers(self):
+    publishers = {}
+    for spec in self._specs:
+      publisher = publishing.Publisher(
+        work_folder.export_dir(self._work_dir, spec.name), keep=self._collective.publishing.keep
+      )
+      publisher.check_writable()
+      publishers[spec.name] = publisher
+    return publishers
+
+  def _publish(self, modules, publishers, step):
+    """Publishes every module; a failure (a full disk) is logged, and the versions before it go on serving."""
+    for module in modules:
+      if module.name in publishers:
+        try:
+          publishers[module.name].publish(module.network, module.tasks, step)
+        except publishing.PublishError as error:
+          logging.error("%s Training goes on; the next version is tried at the next interval.", error)
+
+  def _dataset(self, step, module):
+    """Batches from `step` on; before that, waits for the peers' first versions."""
+    if self._mode == "synchronous":
+      return inputs.synchronous_batches(self._collective, initial_step=step)
+    spec = self._specs[0]
+    fetch = None
+    if self._mode == "distributed" and self._collective.mediated(spec):
+      self._peering = peering.Peers(
+        self._collective, spec, self._peer_targets, self._work_dir, module.output_size, lambda: global_step([module])
+      )
+      self._reporter.update(message=f"waiting for peers: {', '.join(self._peering.names) or 'none'}")
+      self._peering.stage.check()
+      fetch = self._peering.stage
+
+    def batches(input_context=None):
+      return inputs.module_batches(
+        self._collective, spec, fetch=fetch, initial_step=step, input_context=input_context
+      )
+
+    if self._settings.strategy == "one_device":
+      return batches()
+    return self._strategy.distribute_datasets_from_function(batches)
+
+  def _fit(self, model, modules, dataset, step, publish, extra_callbacks):
+    settings = self._settings
+    writer = tf.summary.create_file_writer(os.path.join(self._folder, "tensorboard")) if self._chief else None
+    publishing_settings = self._collective.publishing
+    schedule = publishing.PublishSchedule(publishing_settings.every_steps, publishing_settings.every_secs)
+    schedule.mark(step)
+    get_step = functools.partial(global_step, modules)
+    backup = callbacks.Backup(
+      self._checkpoints(),
+      settings.checkpoint_steps,
+      should_stop=lambda: self._stop.is_set() or get_step() >= settings.steps,
+    )
+    records = self._peering.records if self._peering is not None else dict
+    used = [backup, callbacks.Report(self._reporter, get_step, records, writer), *extra_callbacks]
+    if self._chief:
+      used.append(callbacks.Publish(publish, schedule, get_step))
+      if settings.images_every_epochs:
+        draw = pictures.Drawer(self._sources())
+        used.append(callbacks.Images(draw, settings.images_every_epochs, get_step, writer))
+    close = self._peering.stage.close if self._peering is not None else lambda: None
+    try:
+      with interrupts.closing_on_signals(close):
+        model.fit(
+          dataset,
+          epochs=-(-settings.steps // settings.steps_per_epoch),
+          initial_epoch=step // settings.steps_per_epoch,
+          steps_per_epoch=settings.steps_per_epoch,
+          callbacks=used,
+          verbose=0,
+        )
+    except tf.errors.OpError:
+      if self._stop.is_set():
+        backup.save_now()
+      elif self._peering is not None and self._peering.stage.failure is not None:
+        raise self._peering.stage.failure from None
+      else:
+        raise
+
+
+def global_step(modules: Sequence[module_lib.Module]) -> int:
+  """Steps taken so far."""
+  return int(modules[0].optimizer.iterations.numpy())
+
+
+def _restore_initial(module, initial_run):
+  """Weights, optimiser and step of the same module in an earlier run, not synchronous."""
+  directory = os.path.join(work_folder.checkpoints_dir(initial_run, module.name), "chief")
+  checkpoint = tf.train.latest_checkpoint(directory)
+  if not checkpoint:
+    raise ValueError(
+      f"Training.initial_run = {initial_run!r} holds no checkpoint of module {module.name!r}: looked in {directory}."
+    )
+  tf.train.Checkpoint(model=module).restore(checkpoint).expect_partial()
+
+
+def _not_finite_message(error, checkpoints):
+  found = re.search(re.escape(module_lib.NOT_FINITE) + r".*?(?=\n\s*\[\[|\Z)", str(error), re.DOTALL)
+  detail = " ".join((found.group(0) if found else str(error)).split())
+  return f"{detail[:1500]} No weights were changed by this batch; the last good checkpoint is kept in {checkpoints}."
+
+
+def _stop_on_sigterm() -> threading.Event:
+  """An event that SIGTERM and SIGINT set: training saves and ends at the next step."""
+  event = threading.Event()
+  if threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGTERM, signal.SIGINT):
+      signal.signal(number, lambda *_: event.set())
+  return event
