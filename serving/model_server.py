@@ -71,6 +71,7 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
   from serving import services, startup, transport
 
   models = startup.build_models(flags)
+  answering = services.Services(models, flags.enable_signature_method_name_check)
   listening = startup.listening(flags)
   models.start()
   try:
@@ -78,8 +79,7 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
       if not models.wait_until_settled(stopping):
         return 0
       models.check_any_available()
-    handlers = services.Services(models, flags.enable_signature_method_name_check).handlers()
-    server, port = transport.build(listening, handlers)
+    server, port = transport.build(listening, answering.handlers())
     server.start()
     startup.announce(listening, port, flags.port_file, time.monotonic() - begin)
     stopping.wait()
@@ -87,17 +87,13 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
     server.stop(flags.drain_seconds).wait()
     return 0
   finally:
-    _stop(models)
-
-
-def _stop(models) -> None:
-  if not models.stop(_LOAD_END_SECONDS):
-    # A thread is inside TensorFlow's loader. Ending the interpreter under it would crash.
-    _log.info("stopped while a version was loading")
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(0)
-  _log.info("stopped")
+    is_idle = models.stop(_LOAD_END_SECONDS) and not answering.under_way
+    _log.info("stopped" if is_idle else "stopped; a load or a request was cut off")
+    if stopping.is_set() and not is_idle:
+      # A thread is still inside TensorFlow. Ending the interpreter would wait for it, or crash.
+      logging.shutdown()
+      sys.stdout.flush()
+      os._exit(0)
 
 
 def _print_version() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tensorflow_serving.apis import model_pb2
 
-from serving import errors, saved_model, tensor_writing, tf_library, wire
+from serving import errors, saved_model, tensor_writing, tf_library, wire_format
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -66,8 +66,8 @@ def parse(data: bytes) -> Request:
   spec = None
   request = Request(data, None, {}, [])
   try:
-    for field, wire_type, value in wire.fields(data):
-      if wire_type != wire.LENGTH_DELIMITED:
+    for field, wire_type, value in wire_format.fields(data):
+      if wire_type != wire_format.LENGTH_DELIMITED:
         continue
       if field == 1:
         spec = (spec or b"") + data[slice(*value)]
@@ -121,10 +121,10 @@ def run(model: saved_model.SavedModel, version: int, request: Request, options: 
 def _input(data: bytes, start: int, end: int) -> tuple[str, list[tuple[int, int]]]:
   """One entry of PredictRequest.inputs: alias, and where its TensorProto is."""
   alias, parts = "", []
-  for field, wire_type, value in wire.fields(data, start, end):
-    if wire_type == wire.LENGTH_DELIMITED and field == 1:
+  for field, wire_type, value in wire_format.fields(data, start, end):
+    if wire_type == wire_format.LENGTH_DELIMITED and field == 1:
       alias = data[slice(*value)].decode()
-    elif wire_type == wire.LENGTH_DELIMITED and field == 2:
+    elif wire_type == wire_format.LENGTH_DELIMITED and field == 2:
       parts.append(value)
   return alias, parts
 
@@ -233,13 +233,13 @@ def _model_spec(model: str, signature: str, version: int) -> bytes:
 
 
 def _response(spec: bytes, aliases: list[str], tensors: list[int], as_content: bool) -> bytes:
-  pieces = [wire.header(2, len(spec)), spec]
+  pieces = [wire_format.header(2, len(spec)), spec]
   for alias, tensor in zip(aliases, tensors, strict=True):
     key = alias.encode()
     value = tensor_writing.serialize(tensor, as_content=as_content)
     size = sum(len(piece) for piece in value)
-    entry = wire.header(1, len(key)) + key + wire.header(2, size)
-    pieces += [wire.header(1, len(entry) + size), entry, *value]
+    entry = wire_format.header(1, len(key)) + key + wire_format.header(2, size)
+    pieces += [wire_format.header(1, len(entry) + size), entry, *value]
   return b"".join(pieces)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving import errors, tf_library, wire
+from serving import errors, tf_library, wire_format
 
 _RUN_OPTIONS_TIMEOUT = 2  # RunOptions.timeout_in_ms
 
@@ -190,5 +190,7 @@ def _is_tensor(output: tf_library.Output) -> bool:
 def _run_options(timeout_ms: int | None) -> tf_library.Buffer | None:
   if timeout_ms is None:
     return None
-  content = wire.tag(_RUN_OPTIONS_TIMEOUT, wire.VARINT) + wire.varint(max(timeout_ms, 1))
+  content = wire_format.tag(_RUN_OPTIONS_TIMEOUT, wire_format.VARINT) + wire_format.varint(
+    max(timeout_ms, 1)
+  )
   return tf_library.view(content)

@@ -5,6 +5,7 @@ in `serving.predict`. Methods that are not registered answer UNIMPLEMENTED.
 """
 
 import logging
+import threading
 from collections.abc import Callable
 
 import grpc
@@ -34,14 +35,22 @@ class Services:
     """
     self._models = models
     self._check_method_name = check_method_name
+    self._lock = threading.Lock()
+    self._under_way = 0
+
+  @property
+  def under_way(self) -> int:
+    """How many requests are being answered."""
+    with self._lock:
+      return self._under_way
 
   def handlers(self) -> list[grpc.GenericRpcHandler]:
     """What to register with a gRPC server."""
     prediction = {"Predict": self.predict, "GetModelMetadata": self.get_model_metadata}
     model = {"GetModelStatus": self.get_model_status}
     return [
-      _handler("tensorflow.serving.PredictionService", prediction),
-      _handler("tensorflow.serving.ModelService", model),
+      self._handler("tensorflow.serving.PredictionService", prediction),
+      self._handler("tensorflow.serving.ModelService", model),
     ]
 
   def predict(self, data: bytes, context: grpc.ServicerContext) -> bytes:
@@ -92,37 +101,44 @@ class Services:
         entry.status.error_message = status.error.message
     return response.SerializeToString()
 
+  def _handler(self, service: str, methods: dict[str, _Method]) -> grpc.GenericRpcHandler:
+    return grpc.method_handlers_generic_handler(
+      service,
+      {
+        name: grpc.unary_unary_rpc_method_handler(self._reporting(method))
+        for name, method in methods.items()
+      },
+    )
 
-def _handler(service: str, methods: dict[str, _Method]) -> grpc.GenericRpcHandler:
-  return grpc.method_handlers_generic_handler(
-    service,
-    {
-      name: grpc.unary_unary_rpc_method_handler(_reporting(method))
-      for name, method in methods.items()
-    },
-  )
+  def _reporting(self, method: _Method) -> _Method:
+    """The method, counted, its errors as gRPC statuses; whatever happens, the server goes on."""
 
+    def answer(data: bytes, context: grpc.ServicerContext) -> bytes:
+      self._count(1)
+      try:
+        return method(data, context)
+      except errors.StatusError as error:
+        status = error
+      except MemoryError:
+        status = errors.StatusError("RESOURCE_EXHAUSTED", "Out of memory")
+      except Exception as error:
+        _log.exception("%s failed", method.__name__)
+        status = errors.StatusError("INTERNAL", f"{type(error).__name__}: {error}")
+      finally:
+        self._count(-1)
+      return context.abort(_STATUS_CODES[status.number], status.details)
 
-def _reporting(method: _Method) -> _Method:
-  """The method with its errors turned into gRPC statuses; whatever happens, the server goes on."""
+    return answer
 
-  def answer(data: bytes, context: grpc.ServicerContext) -> bytes:
-    try:
-      return method(data, context)
-    except errors.StatusError as error:
-      status = error
-    except MemoryError:
-      status = errors.StatusError("RESOURCE_EXHAUSTED", "Out of memory")
-    except Exception as error:
-      _log.exception("%s failed", method.__name__)
-      status = errors.StatusError("INTERNAL", f"{type(error).__name__}: {error}")
-    return context.abort(_STATUS_CODES[status.number], status.details)
-
-  return answer
+  def _count(self, change: int) -> None:
+    with self._lock:
+      self._under_way += change
 
 
 def _timeout_ms(context: grpc.ServicerContext) -> int | None:
   """How long the client still waits; None if it set no deadline."""
+  if not context.is_active():
+    raise errors.StatusError("CANCELLED", "The client went away before the request was run")
   remaining = context.time_remaining()
   if remaining is None or remaining * 1000 > _MOST_TIMEOUT_MS:
     return None

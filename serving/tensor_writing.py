@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serving import errors, tf_library, wire
+from serving import errors, tf_library, wire_format
 
 # TensorProto field numbers (tensorflow/core/framework/tensor.proto).
 _DTYPE = 1
@@ -63,34 +63,37 @@ def serialize(tensor: int, *, as_content: bool) -> list:
   dtype = library.TF_TensorType(tensor)
   shape = [library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))]
   head = _head(dtype, shape)
-  if dtype == _STRING:
-    return [head, *_string_fields(tensor)]
-  if dtype not in _FIELDS:
+  if dtype != _STRING and dtype not in _FIELDS:
     raise errors.StatusError("UNIMPLEMENTED", f"Cannot send a tensor of data type number {dtype}")
-  memory = _memory(tensor)
-  if not memory.nbytes:
+  if 0 in shape:  # such a tensor may have no memory at all, and TF_TensorByteSize crashes on that
     return [head]
+  memory = _memory(tensor)
+  if dtype == _STRING:
+    return [head, *_string_fields(memory)]
   if as_content:
-    return [head, wire.header(_TENSOR_CONTENT, memory.nbytes), memory]
+    return [head, wire_format.header(_TENSOR_CONTENT, memory.nbytes), memory]
   memory_type, field, is_raw = _FIELDS[dtype]
   packed = memory if is_raw else _packed_varints(memory.view(memory_type))
-  return [head, wire.header(field, len(packed)), packed]
+  return [head, wire_format.header(field, len(packed)), packed]
 
 
 def _head(dtype: int, shape: Sequence[int]) -> bytes:
   dims = b""
   for size in shape:
-    dim = wire.tag(1, wire.VARINT) + wire.varint(size) if size else b""
-    dims += wire.header(2, len(dim)) + dim
-  return wire.tag(_DTYPE, wire.VARINT) + wire.varint(dtype) + wire.header(_SHAPE, len(dims)) + dims
+    dim = wire_format.tag(1, wire_format.VARINT) + wire_format.varint(size) if size else b""
+    dims += wire_format.header(2, len(dim)) + dim
+  return (
+    wire_format.tag(_DTYPE, wire_format.VARINT)
+    + wire_format.varint(dtype)
+    + wire_format.header(_SHAPE, len(dims))
+    + dims
+  )
 
 
 def _memory(tensor: int) -> np.ndarray:
   """The tensor's memory, as bytes [size]."""
   library = tf_library.load()
   size = library.TF_TensorByteSize(tensor)
-  if not size:
-    return np.empty(0, np.uint8)
   raw = (ctypes.c_uint8 * size).from_address(library.TF_TensorData(tensor))
   return np.frombuffer(raw, np.uint8)
 
@@ -114,13 +117,12 @@ def _packed_varints(values: np.ndarray) -> np.ndarray:
   return groups[used]
 
 
-def _string_fields(tensor: int) -> list[bytes]:
-  """One string_val field for each element; layout of TF_TString: ctstring_internal.h."""
-  memory = _memory(tensor)
+def _string_fields(memory: np.ndarray) -> list[bytes]:
+  """One string_val field for each TF_TString; their layout: ctstring_internal.h."""
   pieces = []
   for raw in memory.reshape(-1, 24):
     value = _string_value(raw)
-    pieces += [wire.header(_STRING_VAL, len(value)), value]
+    pieces += [wire_format.header(_STRING_VAL, len(value)), value]
   return pieces
 
 

@@ -5,7 +5,7 @@
 Ctrl-C or SIGTERM saves and ends everything; the same command goes on from there. On several machines,
 start the pieces by hand: docs/several_machines.md.
 """
-# bazel: deps=//gin:experiments //serving:model_server :train
+# bazel: deps=:train //serving:model_server
 
 import sys
 

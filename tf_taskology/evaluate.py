@@ -1,10 +1,11 @@
 """Evaluates the newest published models of one run, or of several beside each other.
 
-  python -m tf_taskology.evaluate --work_dir=runs/isolated --work_dir=runs/collective
+  ./bazelw run //tf_taskology:evaluate -- --work_dir=/data/isolated --work_dir=/data/collective
 
 Each run is evaluated on what its own configuration (`<work_dir>/config.gin`) names. The numbers go to
 `<work_dir>/evaluation.json`, and a table to the terminal; differences are to the first run.
 """
+# bazel: deps=//gin:experiments
 
 import pathlib
 import sys

@@ -1,6 +1,7 @@
 """Writes one HTML file about a run, or about several beside each other: numbers, pictures, curves, configuration.
 
-  python -m tf_taskology.report --run=isolated=runs/isolated --run=collective=runs/collective --output=report.html
+  ./bazelw run //tf_taskology:report -- --run=isolated=/data/isolated --run=collective=/data/collective \
+    --output=/data/report.html
 
 Evaluate the runs first (`tf_taskology.evaluate`), or the report has no results and pictures. The first run is the
 baseline. A name that is given several times stands for several seeds of one setting.

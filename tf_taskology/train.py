@@ -40,9 +40,10 @@ def main(argv):
     collective = config.parse(_GIN_FILE.value, _GIN_BINDING.value)
     targets = program.parse_peers(_PEER.value)
     program.check_module(collective, _MODE.value, _MODULE.value, targets)
-    work_folder.claim(_WORK_DIR.value, config.config_text())
+    work_dir = program.user_path(_WORK_DIR.value)
+    work_folder.claim(work_dir, config.config_text())
     result = trainer.train(
-      collective, work_dir=_WORK_DIR.value, mode=_MODE.value, module=_MODULE.value, peer_targets=targets
+      collective, work_dir=work_dir, mode=_MODE.value, module=_MODULE.value, peer_targets=targets
     )
     logging.info("%s at step %d.", "Stopped" if result.stopped else "Done", result.step)
     sys.exit(program.EXIT_STOPPED if result.stopped else 0)

@@ -34,6 +34,19 @@ class CountTestsTest(parameterized.TestCase):
     counts = count_tests.count_cases(_SUITE)
     self.assertEqual((counts.passed, counts.failed, counts.skipped), (2, 2, 1))
 
+  @parameterized.named_parameters(
+    ("passing", "", (1, 0, 0)),
+    ("failing", '<failure message="no"/>', (0, 1, 0)),
+  )
+  def test_sub_tests_belong_to_their_case(self, content, expected):
+    xml = f"""<testsuite>
+      <testcase name="test_a" classname="T" status="run"/>
+      <testcase name="test_a [one]" classname="T" status="run"/>
+      <testcase name="test_a [two]" classname="T" status="run">{content}</testcase>
+    </testsuite>"""
+    counts = count_tests.count_cases(xml)
+    self.assertEqual((counts.passed, counts.failed, counts.skipped), expected)
+
   def test_shards_add_up(self):
     xml = self._xml(_SUITE)
     events = [_result("//a:b", "FAILED", xml, shard=shard) for shard in (1, 2)]

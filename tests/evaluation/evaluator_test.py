@@ -64,6 +64,13 @@ class EvaluatorTest(tf.test.TestCase):
     self.assertEqual(list(result.scores), ["depth"])
     self.assertEqual(result.notes, ("normals: the data set has no labels for normals",))
 
+  def test_labels_that_are_all_missing_skip_the_protocol_with_a_note(self):
+    protocols = [depth_protocol.DepthProtocol(max_depth=1.0), normals_protocol.NormalsProtocol()]
+    walls = spec.EvaluationSpec("walls", paper_walls.source(), protocols=protocols)
+    result = evaluator.evaluate(self._models(), walls)
+    self.assertEqual(list(result.scores), ["normals"])
+    self.assertEqual(result.notes, ("depth: no labelled pixel in 5 samples",))
+
   def test_first_frame_and_max_samples(self):
     models = self._models(depth_factor=0.5)
     result = evaluator.evaluate(models, _spec(frames="first"), max_samples=3)

@@ -42,6 +42,19 @@ class RunsTest(absltest.TestCase):
     with self.assertRaisesRegex(ValueError, "does not exist"):
       runs.read(folder / "other")
 
+  def test_losses_of_a_module_that_was_trained_with_others_in_one_process(self):
+    folder = pathlib.Path(self.create_tempdir().full_path)
+    (folder / "collective").mkdir()
+    (folder / "exports" / "depth").mkdir(parents=True)
+    entry = {
+      "step": 5,
+      "losses": {"depth/loss": 1.0, "depth/depth/abs_rel": 2.0, "normals/loss": 3.0},
+    }
+    (folder / "collective" / "history.jsonl").write_text(json.dumps(entry) + "\n")
+    run = runs.read(folder)
+    self.assertEqual(run.modules, ("depth",))
+    self.assertEqual(run.losses("depth"), [(5, {"loss": 1.0, "depth/abs_rel": 2.0})])
+
   def test_names_are_as_short_as_they_can_be(self):
     self.assertEqual(runs.names(["/a/isolated", "/a/collective/"]), ["isolated", "collective"])
     self.assertEqual(runs.names(["/a/x/seed0", "/a/y/seed0"]), ["x/seed0", "y/seed0"])

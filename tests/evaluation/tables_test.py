@@ -32,6 +32,7 @@ class TablesTest(absltest.TestCase):
       "δ < 1.25 (%) ↑      55.2        55.0      -0.2 (0.4% worse)\n"
       "──────────────  ────────  ──────────  ─────────────────────\n"
       "depth: as it is; 10 images.\n"
+      "One seed per run: a small difference can be chance.\n"
       "isolated: models at step depth 1.\n"
       "collective: models at step depth 1.\n",
     )
@@ -70,7 +71,9 @@ class TablesTest(absltest.TestCase):
 
   def test_headlines_are_the_first_metric_of_each_direction(self):
     abs_rel, delta = tables.headlines({"a": [_evaluation(0.2, 50)], "b": [_evaluation(0.1, 40)]})
-    self.assertEqual((abs_rel.label, abs_rel.value), ("depth: abs rel ↓", "0.100"))
+    self.assertEqual(
+      (abs_rel.label, abs_rel.run, abs_rel.value), ("depth: abs rel ↓", "b", "0.100")
+    )
     self.assertEqual(delta.difference, tables.Cell("-10.0 (20.0% worse)", "worse"))
     self.assertEqual(tables.headlines({"a": [_evaluation(0.2, 50)]})[0].difference.text, "")
 
@@ -79,7 +82,13 @@ class TablesTest(absltest.TestCase):
     [table] = tables.comparison(runs)
     self.assertEqual(table.header[4:], ("b vs a", "c vs a"))
     self.assertEqual([c.tone for c in table.rows[0][4:]], ["better", "worse"])
-    self.assertEqual(table.rows[1][4].text, "equal")
+    self.assertEqual(table.rows[1][4].text, "about equal")
+
+  def test_what_looks_equal_is_neither_best_nor_better(self):
+    [table] = tables.comparison({"a": [_evaluation(0.2, 50)], "b": [_evaluation(0.2001, 50.01)]})
+    for row in table.rows:
+      self.assertEqual([cell.tone for cell in row], ["", "", "", ""])
+      self.assertEqual(row[3].text, "about equal")
 
   def test_overview_has_runs_as_rows(self):
     runs = {"a": [_evaluation(0.2, 50)], "b": [_evaluation(0.1, 40)]}

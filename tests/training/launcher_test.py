@@ -1,5 +1,8 @@
 """Launches fake trainers and servers, and kills them in every way that can happen."""
 
+# bazel: size=medium, shard_count=4
+# bazel: deps=//tests/training/fakes:run_fakes //tests/training/fakes:fake_trainer //tests/training/fakes:fake_server
+
 import os
 import re
 import signal
@@ -42,16 +45,18 @@ class LauncherTest(parameterized.TestCase):
     return launcher.returncode, output
 
   def processes(self):
-    """Everything that belongs to this run, by its command line or its lock."""
+    """Everything that belongs to this run, by its command line or, when forked, by its log."""
     found = []
     for process in psutil.process_iter():
       try:
-        if self.work_dir in " ".join(process.cmdline()) and process.status() != "zombie":
+        command = " ".join(process.cmdline())
+        is_forked = "tf_taskology.training.forkserver" in command
+        logs = [file.path for file in process.open_files()] if is_forked else []
+        if self.work_dir in " ".join([command, *logs]) and process.status() != "zombie":
           found.append(process)
       except psutil.NoSuchProcess:
         continue
-    holders = [self.pid(name) for name in ("depth", "normals")]
-    return found + [psutil.Process(pid) for pid in holders if pid]
+    return found
 
   def end_everything(self):
     for process in self.processes():
@@ -105,29 +110,29 @@ class LauncherTest(parameterized.TestCase):
 
   @parameterized.product(method=_METHODS, lock=(locks.FILE_NAME, locks.SERVER_FILE_NAME))
   def test_killed_child_is_restarted(self, method, lock):
-    launcher = self.start("steps=30", method=method)
+    launcher = self.start("steps=60", method=method)
     self.wait_for_step(3)
-    killed = self.pid("depth", lock)
+    killed = self.wait_until(lambda: self.pid("depth", lock), "it holds its lock")
     os.kill(killed, signal.SIGKILL)
     exit_code, output = self.finish(launcher)
     self.assertEqual(exit_code, 0, output)
-    self.assert_done(30)
+    self.assert_done(60)
     what = "trainer" if lock == locks.FILE_NAME else "server"
     self.assertIn(f"depth {what} (pid {killed}) died of signal 9 (SIGKILL); restart 1", output)
     first = status.read(os.path.join(self.work_dir, "depth")).initial_step
     self.assertEqual(first >= 3, what == "trainer")
 
   def test_trainer_that_was_told_to_end_by_somebody_else_goes_on(self):
-    launcher = self.start("steps=30", method="forkserver")
+    launcher = self.start("steps=60", method="forkserver")
     self.wait_for_step(3)
     os.kill(self.pid("depth"), signal.SIGTERM)
     exit_code, output = self.finish(launcher)
     self.assertEqual(exit_code, 0, output)
-    self.assert_done(30)
+    self.assert_done(60)
     self.assertRegex(output, r"depth trainer \(pid \d+\) died of exit code 0; restart 1")
 
   def test_killed_fork_server_is_replaced_and_its_children_go_on(self):
-    launcher = self.start("steps=60", method="forkserver")
+    launcher = self.start("steps=100", method="forkserver")
     pid = self.wait_for_step(3).pid
     (fork_server,) = (
       p
@@ -141,7 +146,7 @@ class LauncherTest(parameterized.TestCase):
     os.kill(pid, signal.SIGKILL)
     exit_code, output = self.finish(launcher)
     self.assertEqual(exit_code, 0, output)
-    self.assert_done(60)
+    self.assert_done(100)
     self.assertGreaterEqual(status.read(os.path.join(self.work_dir, "depth")).initial_step, 10)
 
   @parameterized.product(method=_METHODS, code=(2, 3))
@@ -173,7 +178,9 @@ class LauncherTest(parameterized.TestCase):
     self.assertEmpty(self.processes())
     saved = status.read(os.path.join(self.work_dir, "normals"))
     self.assertEqual(saved.state, "waiting")
-    exit_code, output = self.finish(self.start(f"steps={saved.step + 2}", method=method))
+    others = status.read(os.path.join(self.work_dir, "depth")).step
+    steps = max(saved.step, others) + 2
+    exit_code, output = self.finish(self.start(f"steps={steps}", method=method))
     self.assertEqual(exit_code, 0, output)
     again = status.read(os.path.join(self.work_dir, "normals"))
     self.assertEqual((again.initial_step, again.state), (saved.step, "done"))
@@ -205,25 +212,26 @@ class LauncherTest(parameterized.TestCase):
 
   @parameterized.parameters(*_METHODS)
   def test_new_launcher_takes_over_from_a_killed_one(self, method):
-    launcher = self.start("steps=5000", method=method)
+    launcher = self.start("steps=5000", "secs_per_step=0.2", method=method)
     before = self.wait_for_step(3)
     launcher.kill()
     launcher.wait()
-    exit_code, output = self.finish(self.start("steps=80", method=method))
+    exit_code, output = self.finish(self.start("steps=300", "secs_per_step=0.01", method=method))
     self.assertEqual(exit_code, 0, output)
     self.assertIn(f"depth trainer (pid {before.pid}) of an earlier launcher still runs", output)
     self.assertIn("depth server (pid", output)
-    self.assert_done(80)
+    self.assert_done(300)
     after = status.read(os.path.join(self.work_dir, "depth"))
     self.assertGreaterEqual(after.initial_step, 3)
 
   def test_second_launcher_is_refused_by_name(self):
-    launcher = self.start("steps=60")
+    launcher = self.start("steps=5000")
     self.wait_for_step(1)
-    exit_code, output = self.finish(self.start("steps=60"))
+    exit_code, output = self.finish(self.start("steps=5000"))
     self.assertEqual(exit_code, 2)
     self.assertIn(f"{self.work_dir} is in use by pid {launcher.pid}", output)
-    self.assertEqual(self.finish(launcher)[0], 0)
+    launcher.terminate()
+    self.assertEqual(self.finish(launcher)[0], 128 + signal.SIGTERM)
 
   def test_server_whose_port_was_taken_moves_and_its_askers_follow(self):
     launcher = self.start("steps=60")

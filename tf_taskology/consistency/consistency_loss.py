@@ -52,7 +52,9 @@ class ConsistencyLoss(tf.Module, abc.ABC):
     return ("intrinsics",)
 
   @abc.abstractmethod
-  def __call__(self, predictions: Tensors, inputs: Tensors, labels: Tensors | None = None) -> dict[str, tf.Tensor]:
+  def __call__(
+    self, predictions: Tensors, inputs: Tensors, labels: Tensors | None = None
+  ) -> dict[str, tf.Tensor]:
     """Loss terms by name.
 
     Args:

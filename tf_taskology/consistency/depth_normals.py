@@ -85,7 +85,8 @@ class DepthNormals(consistency_loss.ConsistencyLoss):
     normals = self._select({**predictions, **labels}["normals"])
     image_size = tuple(inputs["image"].shape[-3:-1])
     stride = cameras.stride(image_size, tuple(depth.shape[-3:-1]))
-    intrinsics = cameras.scale_intrinsics(self._select(inputs["intrinsics"]), 1 / stride)
+    intrinsics = tf.cast(self._select(inputs["intrinsics"]), depth.dtype)
+    intrinsics = cameras.scale_intrinsics(intrinsics, 1 / stride)
     return self._terms(depth, normals, intrinsics, trusted=bool(labels))
 
   def _compute(self, depth, normals, intrinsics, trusted):

@@ -82,6 +82,11 @@ class Evaluation:
   def title(self) -> str:
     return f"{self.name} ({self.split})"
 
+  @property
+  def file_stem(self) -> str:
+    """Name and split as part of a file name."""
+    return re.sub(r"[^\w.-]+", "_", f"{self.name}-{self.split}")
+
 
 def write(work_dir: str | os.PathLike, evaluations: Iterable[Evaluation]):
   """Puts evaluations into the work folder, beside (or in place of) what is there for other (the same) data sets.
@@ -141,8 +146,7 @@ def _from_json(entry: Mapping) -> Evaluation:
 
 
 def _samples_path(work_dir, evaluation: Evaluation) -> pathlib.Path:
-  name = re.sub(r"[^\w.-]+", "_", f"{evaluation.name}-{evaluation.split}")
-  return pathlib.Path(work_dir) / _SAMPLES_DIR / f"{name}.npz"
+  return pathlib.Path(work_dir) / _SAMPLES_DIR / f"{evaluation.file_stem}.npz"
 
 
 def _write_samples(path: pathlib.Path, samples: Iterable[Sample]):

@@ -83,35 +83,30 @@ def evaluate(
   split = split or spec.split
   max_samples = max_samples or spec.max_samples
   protocols, notes = _applicable(spec, models)
-  needed = {output for p in protocols for output in p.outputs}
-  # A model without a protocol here still shows in pictures if there is anything to show beside it.
-  models = [m for m in models if protocols and (needed & set(m.outputs))]
+  needed = sorted({output for p in protocols for output in p.outputs})
+  models = [m for m in models if set(needed) & set(m.outputs)]
   for protocol in protocols:
     protocol.reset()
   total = spec.source.num_samples(split)
   total = min(total, max_samples) if max_samples else total
-  pictured = set(np.linspace(0, total - 1, min(num_pictures, total)).round().astype(int).tolist())
+  pictured = np.linspace(0, total - 1, min(num_pictures, total)).round().astype(int)
   samples, num_samples = [], 0
   for batch in _batches(spec, split, max_samples) if models else ():
-    labels = {name: batch[element_lib.LABELS][name].numpy() for name in sorted(needed)}
-    images = batch[element_lib.IMAGE]
-    predictions = _predict(models, images)
+    labels = {name: batch[element_lib.LABELS][name].numpy() for name in needed}
+    predictions = _predict(models, batch[element_lib.IMAGE])
     for protocol in protocols:
       protocol.update(
-        {o: labels[o] for o in protocol.outputs}, {o: predictions[o] for o in protocol.outputs}
+        *({o: arrays[o] for o in protocol.outputs} for arrays in (labels, predictions))
       )
-    for i in range(images.shape[0]):
-      if num_samples + i in pictured:
-        samples.append(_sample(batch, labels, predictions, i))
-    num_samples += images.shape[0]
-  scores = {}
-  for protocol in protocols:
-    if protocol.num_images:
-      scores[protocol.name] = evaluation_lib.Scores(
-        protocol.description, protocol.metrics, protocol.result(), protocol.num_images
-      )
-    else:
-      notes.append(f"{protocol.name}: no labelled pixel in {num_samples} samples")
+    size = batch[element_lib.IMAGE].shape[0]
+    samples += [
+      _sample(batch, labels, predictions, i) for i in range(size) if num_samples + i in pictured
+    ]
+    num_samples += size
+  scores = _scores(protocols)
+  notes += [
+    f"{p.name}: no labelled pixel in {num_samples} samples" for p in protocols if not p.num_images
+  ]
   for note in notes:
     logging.warning("Evaluation %s (%s): %s", spec.name, split, note)
   return evaluation_lib.Evaluation(
@@ -123,6 +118,14 @@ def evaluate(
     notes=tuple(notes),
     samples=tuple(samples),
   )
+
+
+def _scores(protocols) -> dict[str, evaluation_lib.Scores]:
+  return {
+    p.name: evaluation_lib.Scores(p.description, p.metrics, p.result(), p.num_images)
+    for p in protocols
+    if p.num_images
+  }
 
 
 def _applicable(spec: spec_lib.EvaluationSpec, models: Sequence[exports.Model]):

@@ -37,7 +37,7 @@ def galleries(evaluations: Mapping[str, evaluation.Evaluation]) -> list[Gallery]
 
 def _gallery(sample_id: str, samples: Mapping[str, evaluation.Sample]) -> Gallery:
   first = next(iter(samples.values()))
-  columns, truth = ["image"], [pictures.Tile(first.image, sample_id)]
+  columns, truth = ["image"], [pictures.Tile(first.image, "/".join(sample_id.split("/")[-2:]))]
   rows = {name: [pictures.Tile(None, name)] for name in samples}
   for draw in (_depth, _normals, _normals_from_depth):
     names, truth_tiles, tiles = draw(samples)

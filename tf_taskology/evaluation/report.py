@@ -2,6 +2,7 @@
 
 import datetime
 import difflib
+import html
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -71,33 +72,35 @@ def _as_list(folders) -> list:
 def _header(title: str, read: charts.Runs) -> str:
   legend = []
   for (name, seeds), color in zip(read.items(), _cycle(plots.COLORS, len(read)), strict=True):
-    modes = ", ".join(dict.fromkeys(run.mode for run in seeds))
-    legend.append((name, modes + (f", {len(seeds)} seeds" if len(seeds) > 1 else ""), color))
+    remarks = [*dict.fromkeys(run.mode for run in seeds if run.mode)]
+    remarks += [f"{len(seeds)} seeds"] if len(seeds) > 1 else []
+    legend.append((name, ", ".join(remarks), color))
   modules = ", ".join(
     dict.fromkeys(m for seeds in read.values() for run in seeds for m in run.modules)
   )
   now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-  heading = report_page.html.escape(title)
-  about = report_page.html.escape(f"Modules: {modules or 'none yet'}. Written {now}.")
+  heading = html.escape(title)
+  about = html.escape(f"Modules: {modules or 'none yet'}. Written {now}.")
   return f"<h1>{heading}</h1><p>{about}</p>{report_page.runs_legend(legend)}"
 
 
 def _results(read: charts.Runs) -> str:
   parts = []
   for compared in _by_data_set(read).values():
-    parts.append(f"<h3>{report_page.html.escape(next(iter(compared.values()))[0].title)}</h3>")
+    parts.append(f"<h3>{html.escape(next(iter(compared.values()))[0].title)}</h3>")
     parts.append(report_page.key_figures(tables.headlines(compared)))
     shown = "".join(table_formats.as_html(table) for table in tables.comparison(compared))
     parts.append(f'<div class="tables">{shown}</div>')
   intro = "The newest published models, run on the data set and split named."
   if len(read) > 1:
-    intro += f" Large numbers are of “{list(read)[-1]}”; differences are to “{next(iter(read))}”."
+    intro += f" Differences are to “{next(iter(read))}”."
   return report_page.section("Results", intro, *parts)
 
 
 def _pictures(read: charts.Runs) -> str:
   parts = []
-  for shown in _galleries(read).values():
+  for first, shown in _galleries(read):
+    parts += [f"<h3>{html.escape(first.title)}</h3>"] if shown else []
     parts += [report_page.gallery_grid(g) for g in shown]
   intro = (
     "The same samples for every run. Depth: red is near, blue is far, one scale per sample. Normals: red to the right, "
@@ -165,7 +168,7 @@ def _curves(read: charts.Runs) -> str:
     report_page.chart_grid(module, [plots.svg(c, list(read)) for c in charts.losses(read, module)])
     for module in charts.modules(read)
   ]
-  if not parts:
+  if not any(parts):
     return ""
   intro = "Losses and training metrics of every module. Thin: as reported; thick: running mean; dashed: validation."
   return report_page.section("Curves", intro, _legend(read), *parts)
@@ -173,10 +176,10 @@ def _curves(read: charts.Runs) -> str:
 
 def _peers(read: charts.Runs) -> str:
   parts = []
-  for module in charts.modules(read):
-    drawn = charts.staleness(read, module) + charts.speed(read, module)
-    parts.append(report_page.chart_grid(module, [plots.svg(c, list(read)) for c in drawn]))
-  if not parts:
+  for trainer in charts.trainers(read):
+    drawn = charts.staleness(read, trainer) + charts.speed(read, trainer)
+    parts.append(report_page.chart_grid(trainer, [plots.svg(c, list(read)) for c in drawn]))
+  if not any(parts):
     return ""
   intro = (
     "The age of a peer's answers: seconds since the version was published, and the trainer's own steps since it first "
@@ -215,30 +218,27 @@ def _by_data_set(read: charts.Runs) -> Mapping[tuple[str, str], tables.Runs]:
   )
 
 
-def _galleries(read: charts.Runs) -> dict[tuple[str, str], list[gallery.Gallery]]:
-  """Of the first seed of every run."""
-  result = {}
-  for key, compared in _by_data_set(read).items():
-    first: dict[str, evaluation.Evaluation] = {name: seeds[0] for name, seeds in compared.items()}
-    result[key] = gallery.galleries(first)
+def _galleries(read: charts.Runs) -> list[tuple[evaluation.Evaluation, list[gallery.Gallery]]]:
+  """Galleries of the first seed of every run, and the evaluation that they are of, for every data set."""
+  result = []
+  for compared in _by_data_set(read).values():
+    first = {name: seeds[0] for name, seeds in compared.items()}
+    result.append((next(iter(first.values())), gallery.galleries(first)))
   return result
 
 
 def _write_pictures(folder: pathlib.Path, read: charts.Runs):
   folder.mkdir(parents=True, exist_ok=True)
-  for key, shown in _galleries(read).items():
+  for first, shown in _galleries(read):
     for i, one in enumerate(shown):
-      name = "-".join(key).replace(" ", "_").replace("/", "_")
-      (folder / f"{name}-{i}.png").write_bytes(pictures.png(one.picture()))
-  for module in charts.modules(read):
-    drawn = {
-      "losses": charts.losses(read, module),
-      "staleness": charts.staleness(read, module),
-      "speed": charts.speed(read, module),
-    }
-    for kind, some in drawn.items():
-      if some:
-        (folder / f"{module}-{kind}.png").write_bytes(plots.png(some, list(read)))
+      (folder / f"{first.file_stem}-{i}.png").write_bytes(pictures.png(one.picture()))
+  drawn = {f"{m}-losses": charts.losses(read, m) for m in charts.modules(read)}
+  for trainer in charts.trainers(read):
+    drawn[f"{trainer}-staleness"] = charts.staleness(read, trainer)
+    drawn[f"{trainer}-speed"] = charts.speed(read, trainer)
+  for name, some in drawn.items():
+    if some:
+      (folder / f"{name}.png").write_bytes(plots.png(some, list(read)))
 
 
 def _cycle(items: Sequence[str], count: int) -> list[str]:

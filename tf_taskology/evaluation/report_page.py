@@ -28,11 +28,12 @@ figure { margin: 0 0 28px; }
 .keys { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 14px; margin: 14px 0 8px; }
 .key { background: var(--card); border-radius: 10px; padding: 14px 18px; }
 .key b { display: block; font-size: 1.6rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.key small { font-size: 0.85rem; font-weight: 400; color: var(--soft); }
 .key span { font-size: 0.85rem; display: block; } .key span:first-child { color: var(--soft); }
-.tables { display: flex; flex-wrap: wrap; gap: 0 56px; } .tables figure { max-width: 100%; }
+.tables { display: flex; flex-wrap: wrap; gap: 0 40px; } .tables figure { max-width: 100%; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.94rem; }
-th, td { padding: 6px 18px 6px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+th, td { padding: 6px 13px 6px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
 tbody tr:last-child > * { border-bottom: 0; }
 th:first-child { text-align: left; font-weight: 400; }
 thead th { color: var(--soft); font-weight: 600; }
@@ -42,6 +43,7 @@ thead th { color: var(--soft); font-weight: 600; }
 .charts svg text { font-family: inherit !important; }
 .gallery { display: grid; grid-template-columns: repeat(var(--columns), minmax(96px, 1fr)); gap: 8px 10px;
   font-size: 0.8rem; color: var(--soft); padding-bottom: 22px; margin-bottom: 22px; border-bottom: 1px solid var(--rule); }
+.gallery > * { min-width: 0; overflow-wrap: anywhere; }
 .gallery header { font-weight: 600; color: var(--ink); align-self: end; }
 .gallery img { width: 100%; display: block; border-radius: 4px; transition: transform 0.12s ease-out; }
 .gallery img:hover { transform: scale(2); position: relative; z-index: 1; border-radius: 2px; }
@@ -85,7 +87,7 @@ def runs_legend(entries: Sequence[tuple[str, str, str]]) -> str:
 def key_figures(headlines: Sequence[tables.Headline]) -> str:
   """Large numbers on cards."""
   cards = "".join(
-    f'<div class="key"><span>{html.escape(h.label)}</span><b>{html.escape(h.value)}</b>'
+    f'<div class="key"><span>{html.escape(h.label)}</span><b>{html.escape(h.value)} <small>{html.escape(h.run)}</small></b>'
     f'<span class="{h.difference.tone}">{html.escape(h.difference.text)}</span></div>'
     for h in headlines
   )

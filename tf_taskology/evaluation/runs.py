@@ -17,8 +17,9 @@ class Run:
     work_dir: its folder.
     info: `run.json`: mode, modules, started_at; empty if it has none.
     config: the text of `config.gin`; empty if it has none.
-    history: module -> entries of `history.jsonl` by rising step, one per step.
-    status: module -> `status.json`.
+    history: trainer -> entries of `history.jsonl` by rising step, one per step. A trainer has the name of its module;
+      the one that trains all modules in one process has another, and its losses are called "<module>/<loss>".
+    status: trainer -> `status.json`.
     evaluations: `evaluation.json` with samples; empty before the run was evaluated.
   """
 
@@ -31,11 +32,23 @@ class Run:
 
   @property
   def mode(self) -> str:
-    return self.info.get("mode", "unknown")
+    """How it was trained; empty if `run.json` does not say."""
+    return self.info.get("mode", "")
 
   @property
   def modules(self) -> tuple[str, ...]:
-    return tuple(self.info.get("modules") or sorted(self.history))
+    return tuple(self.info.get("modules") or self._published() or sorted(self.history))
+
+  def losses(self, module: str) -> list[tuple[int, Mapping[str, float]]]:
+    """(step, loss or metric -> value) of one module, whichever trainer it was trained by."""
+    losses = [(e["step"], e.get("losses", {})) for e in self.history.get(module, ())]
+    for trainer, entries in self.history.items():
+      if trainer not in self.modules:
+        losses += [(e["step"], _below(f"{module}/", e.get("losses", {}))) for e in entries]
+    return losses
+
+  def _published(self) -> list[str]:
+    return sorted(p.name for p in self.work_dir.glob("exports/*") if p.is_dir())
 
 
 def read(work_dir: str | os.PathLike) -> Run:
@@ -100,6 +113,12 @@ def parse_run(flag: str) -> tuple[str, str]:
       f"A run is given as name=work_dir, e.g. isolated=runs/isolated. Received: {flag!r}."
     )
   return name, work_dir
+
+
+def _below(prefix: str, losses: Mapping[str, float]) -> dict[str, float]:
+  return {
+    key.removeprefix(prefix): value for key, value in losses.items() if key.startswith(prefix)
+  }
 
 
 def _read_json(path: pathlib.Path) -> dict:

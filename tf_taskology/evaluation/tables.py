@@ -77,6 +77,7 @@ class Headline:
   """A number worth a large font: what it is, the last run's value, its difference to the first run."""
 
   label: str
+  run: str
   value: str
   difference: Cell
 
@@ -99,7 +100,7 @@ def headlines(runs: Runs) -> list[Headline]:
       before, after = (_values(scores.get(name, ()), key) for name in (first, last))
       value = format_value(float(after.mean()), metrics[key]) if after.size else "n/a"
       difference = _difference(before, after, metrics[key]) if len(runs) > 1 else Cell("")
-      chosen.append(Headline(f"{protocol_name}: {_label(metrics[key])}", value, difference))
+      chosen.append(Headline(f"{protocol_name}: {_label(metrics[key])}", last, value, difference))
   return chosen
 
 
@@ -170,6 +171,8 @@ def _sd(values: np.ndarray) -> float:
 def _value_cells(values: Mapping[str, np.ndarray], metric: protocol.Metric) -> list[Cell]:
   means = {name: float(v.mean()) for name, v in values.items() if v.size}
   best = (max if metric.higher_is_better else min)(means.values(), default=math.nan)
+  # What looks equal is equal.
+  shown = {format_value(mean, metric) for mean in means.values()}
   cells = []
   for name, v in values.items():
     if not v.size:
@@ -178,7 +181,14 @@ def _value_cells(values: Mapping[str, np.ndarray], metric: protocol.Metric) -> l
     text = format_value(means[name], metric)
     if v.size > 1:
       text += f" ± {format_value(_sd(v), metric)}"
-    cells.append(Cell(text, "best" if len(means) > 1 and means[name] == best else ""))
+    cells.append(
+      Cell(
+        text,
+        "best"
+        if len(shown) > 1 and format_value(means[name], metric) == format_value(best, metric)
+        else "",
+      )
+    )
   return cells
 
 
@@ -187,8 +197,8 @@ def _difference(baseline: np.ndarray, values: np.ndarray, metric: protocol.Metri
     return Cell("n/a")
   before, after = float(baseline.mean()), float(values.mean())
   change = after - before
-  if change == 0:
-    return Cell("equal")
+  if float(format_value(change, metric)) == 0:
+    return Cell("about equal")
   tone = "better" if (change > 0) == metric.higher_is_better else "worse"
   relative = f"{abs(change / before):.1%} " if before else ""
   text = f"{format_value(change, metric, sign=True)} ({relative}{tone}"
@@ -211,6 +221,8 @@ def _notes(runs: Runs, protocol_name: str, scores: Mapping[str, Sequence]) -> tu
     notes.append(
       "± is the standard deviation over seeds; within sd: not larger than both runs' together."
     )
+  elif len(runs) > 1:
+    notes.append("One seed per run: a small difference can be chance.")
   for name, evaluations in runs.items():
     versions = dict.fromkeys(f"{m} {v}" for e in evaluations for m, v in sorted(e.versions.items()))
     notes.append(f"{name}: models at step {', '.join(versions)}.")

@@ -5,6 +5,9 @@ import tensorflow as tf
 
 from tf_taskology.geometry import cameras
 
+# Metres. At smaller depths the square of inverse depth, in gradients, could overflow.
+_MIN_DEPTH = 1e-6
+
 
 def depth_to_normals(
   depth: tf.Tensor, intrinsics: tf.Tensor, window: int = 1
@@ -18,7 +21,7 @@ def depth_to_normals(
   and missing depth included.
 
   Args:
-    depth: [..., height, width, 1] float, metres along the optical axis; 0 (or less, or not finite) means missing.
+    depth: [..., height, width, 1] float, metres along the optical axis; below 1e-6 or not finite means missing.
     intrinsics: [..., 3, 3] float, pixels of `depth`.
     window: 1, or side of the window in pixels, odd.
 
@@ -33,7 +36,7 @@ def depth_to_normals(
   cameras.check_shapes(depth, intrinsics)
   if window < 1 or window % 2 == 0:
     raise ValueError(f"`window` must be an odd number of pixels. Received: {window}.")
-  has_depth = (depth > 0) & tf.math.is_finite(depth)
+  has_depth = (depth > _MIN_DEPTH) & tf.math.is_finite(depth)
   if window == 1:
     slope_x, valid_x = _relative_slope(depth, has_depth, axis=-2)
     slope_y, valid_y = _relative_slope(depth, has_depth, axis=-3)

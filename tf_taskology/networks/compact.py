@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_taskology.networks import layers
 
-NORMALIZATIONS = ("batch", "none")
+NORMALIZATIONS = ("instance", "batch", "none")
 
 
 class Compact:
@@ -22,7 +22,9 @@ class Compact:
     decoder_channels: of the levels on the way up.
     output_stride: 1, 2, 4, ... up to the largest stride: prediction (x, y) is at image pixel (s x, s y). At 1 the
       last step is an upsampling of stride 2 without features of its own.
-    normalization: "none", or "batch" (batch normalisation after each convolution but the heads').
+    normalization: after each convolution but the heads': "instance" (each channel of each image by itself, so that a
+      network says the same of an image in training, in production and whatever else is in the batch), "batch" or
+      "none".
     input_scaling: see `layers.ScaleImage`.
     upsampling: see `layers.Upsample`.
     name: of the Keras model.
@@ -114,15 +116,17 @@ class Compact:
 
   def _convolve(self, x: tf.Tensor, channels: int, name: str, strides: int = 1) -> tf.Tensor:
     """3x3 convolution, normalisation, ReLU."""
-    batch = self._normalization == "batch"
+    normalized = self._normalization != "none"
     padding = "same"
     if strides == 2:
       # SAME pads an even image at the end only; this padding centres the kernel of output x on input 2 x.
       x = tf.keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"{name}_pad")(x)
       padding = "valid"
     x = tf.keras.layers.Conv2D(
-      channels, 3, strides, padding, use_bias=not batch, kernel_initializer="he_normal", name=name
+      channels, 3, strides, padding, use_bias=not normalized, kernel_initializer="he_normal", name=name
     )(x)
-    if batch:
+    if self._normalization == "batch":
       x = tf.keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+    elif self._normalization == "instance":
+      x = layers.InstanceNorm(name=f"{name}_norm")(x)
     return tf.keras.layers.ReLU(name=f"{name}_relu")(x)

@@ -10,17 +10,24 @@ import tensorflow as tf
 from tf_taskology.networks import layers
 
 # Published variants by their size alone (keras-cv would download these few numbers): class and arguments.
+_RESNET = dict(stackwise_filters=[64, 128, 256, 512], stackwise_strides=[1, 2, 2, 2])
 VARIANTS = {
   "resnet18_v2": (
     "ResNetV2Backbone",
-    dict(stackwise_blocks=[2, 2, 2, 2], block_type="basic_block"),
+    dict(**_RESNET, stackwise_blocks=[2, 2, 2, 2], block_type="basic_block"),
   ),
   "resnet34_v2": (
     "ResNetV2Backbone",
-    dict(stackwise_blocks=[3, 4, 6, 3], block_type="basic_block"),
+    dict(**_RESNET, stackwise_blocks=[3, 4, 6, 3], block_type="basic_block"),
   ),
-  "resnet50_v2": ("ResNetV2Backbone", dict(stackwise_blocks=[3, 4, 6, 3], block_type="block")),
-  "resnet101_v2": ("ResNetV2Backbone", dict(stackwise_blocks=[3, 4, 23, 3], block_type="block")),
+  "resnet50_v2": (
+    "ResNetV2Backbone",
+    dict(**_RESNET, stackwise_blocks=[3, 4, 6, 3], block_type="block"),
+  ),
+  "resnet101_v2": (
+    "ResNetV2Backbone",
+    dict(**_RESNET, stackwise_blocks=[3, 4, 23, 3], block_type="block"),
+  ),
   "csp_darknet_tiny": (
     "CSPDarkNetBackbone",
     dict(stackwise_channels=[48, 96, 192, 384], stackwise_depth=[1, 3, 3, 1]),
@@ -30,7 +37,6 @@ VARIANTS = {
     dict(stackwise_channels=[64, 128, 256, 512], stackwise_depth=[1, 3, 3, 1]),
   ),
 }
-_RESNET = dict(stackwise_filters=[64, 128, 256, 512], stackwise_strides=[1, 2, 2, 2])
 
 
 class KerasCvBackbone:
@@ -40,7 +46,7 @@ class KerasCvBackbone:
 
   Args:
     backbone: a name in `VARIANTS`; a class in `keras_cv.models` ("ResNetV2Backbone"), with `arguments`; or the path
-      of a folder that keras-cv's `save_to_preset` wrote (config.json, and weights if it has any).
+      of a folder with a keras-cv preset (config.json, and model.weights.h5 if it has weights).
     arguments: further constructor arguments of a class or variant.
     weights: path of a Keras weights file for the backbone; None trains from random weights (or the folder's).
     decoder_channels: of every level of the decoder.
@@ -125,8 +131,6 @@ class KerasCvBackbone:
           f"KerasCvBackbone: backbone={self._backbone!r} is no variant {sorted(VARIANTS)}, no folder, and no class "
           f"of keras_cv.models {classes}."
         )
-      if class_name.startswith("ResNet"):
-        arguments = {**_RESNET, **arguments}
       arguments = {"include_rescaling": True, **arguments, **self._arguments}
       backbone = getattr(models, class_name)(input_shape=input_shape, **arguments)
     if self._weights is not None:

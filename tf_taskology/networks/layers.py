@@ -77,6 +77,34 @@ class ScaleImage(tf.keras.layers.Layer):
 
 
 @tf.keras.utils.register_keras_serializable(package=_PACKAGE)
+class InstanceNorm(tf.keras.layers.Layer):
+  """Brings each channel of each image to a learnt mean and standard deviation over its pixels (Ulyanov et al. 2016).
+
+  Args:
+    epsilon: added to the variance.
+  """
+
+  def __init__(self, epsilon: float = 1e-3, **kwargs):
+    super().__init__(**kwargs)
+    self.epsilon = epsilon
+
+  def build(self, input_shape):
+    self.gamma = self.add_weight("gamma", (input_shape[-1],), initializer="ones")
+    self.beta = self.add_weight("beta", (input_shape[-1],), initializer="zeros")
+    super().build(input_shape)
+
+  def call(self, x):
+    """[N, H, W, C] -> the same shape and dtype; moments are taken in float32."""
+    mean, variance = tf.nn.moments(tf.cast(x, tf.float32), axes=[1, 2], keepdims=True)
+    scale = tf.cast(self.gamma, tf.float32) * tf.math.rsqrt(variance + self.epsilon)
+    shift = tf.cast(self.beta, tf.float32) - mean * scale
+    return x * tf.cast(scale, x.dtype) + tf.cast(shift, x.dtype)
+
+  def get_config(self):
+    return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@tf.keras.utils.register_keras_serializable(package=_PACKAGE)
 class Upsample(tf.keras.layers.Layer):
   """Makes [N, h, w, C] `factor` times larger: input feature (x, y) lands exactly on (factor x, factor y).
 

@@ -29,7 +29,7 @@ class Exporter:
   Signatures (`step` int64 [n] and `published_at` float64 [n], seconds since the epoch, are outputs of each):
     serving_default: image uint8 [n, height, width, 3] of any size -> output name: float32 [n, height, width, channels].
     serving_jpeg: image_bytes string [n], JPEG or PNG, all of one size -> the same.
-    peer: image uint8 [n, height, width, 3] -> output name: float16 at the network's own resolution.
+    peer: image uint8 [n, height, width, 3] -> output name, in its `peer_dtype`, at the network's own resolution.
 
   Images of another size than the network's are resized to it. Under a `tf.distribute` strategy the variables of the
   first replica are written; nothing is reduced over replicas, so one process may export alone.
@@ -168,7 +168,8 @@ def _signatures(network, tasks, exported, image_size):
   @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")])
   def peer(image):
     return stamped(
-      {name: tf.cast(value, tf.float16) for name, value in predict(image).items()}, image
+      {name: tf.cast(value, outputs[name].peer_dtype) for name, value in predict(image).items()},
+      image,
     )
 
   return {

@@ -128,6 +128,7 @@ class PredictionStage:
         functools.partial(self._fetch, peer),
         [image],
         [*[tf.float32 for _ in names], tf.float32, tf.int64, tf.float64, tf.float64],
+        stateful=False,  # stateful ones run one after the other, and so would the peers
       )
       for name, value in zip(names, values, strict=True):
         value = self._at_size(value, peer.outputs[name])

@@ -70,7 +70,11 @@ class Depth(task_lib.Task):
 
   @property
   def outputs(self):
-    return {"depth": task_lib.Output(channels=1, unit="metres along the optical axis", missing=0.0)}
+    return {
+      "depth": task_lib.Output(
+        channels=1, unit="metres along the optical axis", missing=0.0, peer_dtype="float32"
+      )
+    }
 
   @property
   def raw_channels(self):

@@ -17,11 +17,14 @@ class Output:
     channels: size of the last axis; the axes before it are [batch, frames, height, width].
     unit: what a number means, e.g. "metres along the optical axis".
     missing: the label value (in every channel) that stands for "no label at this pixel".
+    peer_dtype: type in which peers are sent it. Half precision halves the bytes, but not every output bears it: the
+      normals of a depth map come from small differences of large numbers.
   """
 
   channels: int
   unit: str
   missing: float
+  peer_dtype: str = "float16"
 
 
 class Task(abc.ABC):

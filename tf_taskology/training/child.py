@@ -114,11 +114,13 @@ def _run_binary(command) -> int:
 
 
 def _end_when_unneeded(spec) -> None:
-  last_needed = time.monotonic()
-  while time.monotonic() - last_needed < spec.patience_secs:
-    if any(locks.holder(path) for path in spec.serves):
-      last_needed = time.monotonic()
+  unneeded_since = None
+  while unneeded_since is None or time.monotonic() - unneeded_since < spec.patience_secs:
     time.sleep(_GUARD_INTERVAL_SECS)
+    if any(locks.holder(path) for path in spec.serves):
+      unneeded_since = None
+    elif unneeded_since is None:
+      unneeded_since = time.monotonic()
   print("The launcher and all trainers are gone: this model server ends.", flush=True)
   os.kill(os.getpid(), signal.SIGTERM)
   time.sleep(_END_LIMIT_SECS)

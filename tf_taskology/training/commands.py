@@ -101,10 +101,17 @@ class Commands:
   """
 
   def __init__(self, options: Options, plan: plan_lib.LaunchPlan):
+    """Picks the ports.
+
+    Raises:
+      ValueError: if a peer is no module and `options.peers` does not say where it is served.
+    """
     self._options = options
     self._peers = {module.name: module.peers for module in plan.modules}
     self.modules = tuple(self._peers)
     self._elsewhere = plan_lib.parse_addresses(options.peers)
+    if options.mode == "distributed":
+      plan.check(self._elsewhere)
     if options.mode == "synchronous":
       self.trainers = (SYNCHRONOUS,)
     else:

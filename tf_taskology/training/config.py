@@ -1,6 +1,7 @@
 """Reads an experiment's gin files, and says in one sentence what is wrong with them."""
 
 import difflib
+import inspect
 import os
 import re
 import sys
@@ -38,7 +39,7 @@ def parse(gin_files: Sequence[str], bindings: Sequence[str] = ()) -> experiment.
     gin.parse_config_files_and_bindings([_find(p) for p in gin_files], list(bindings), finalize_config=False)
   except (ValueError, SyntaxError, NameError, OSError, ImportError, AttributeError, TypeError) as error:
     raise ConfigError(_explain(error)) from error
-  _check_macros()
+  _check_macros([_find(p) for p in gin_files], bindings)
   try:
     with gin.unlock_config():
       collective = gin.get_configurable(experiment.Collective)()
@@ -94,19 +95,25 @@ def _nearest(name: str, names) -> str:
 
 
 def _configurables() -> list[str]:
-  names = [c.selector for c in gin_config._REGISTRY.values()]  # gin has no public list of what it knows
+  names = [c.selector for c in _known_configurables()]
   for name, module in list(sys.modules.items()):
     if name.startswith("tf_taskology."):
       names += [f"{name}.{attribute}" for attribute, value in vars(module).items() if isinstance(value, type)]
   return names
 
 
+def _known_configurables():
+  """What gin has registered so far; it has no public list."""
+  return [configurable for _, configurable in gin_config._REGISTRY.items()]
+
+
 def _parameters(selector: str) -> list[str]:
-  for configurable in gin_config._REGISTRY.values():
-    if configurable.selector.endswith(selector.split("/")[-1]):
-      target = configurable.wrapped
-      init = target.__init__ if isinstance(target, type) else target
-      return list(init.__code__.co_varnames[: init.__code__.co_argcount + init.__code__.co_kwonlyargcount])
+  name = selector.split("/")[-1]
+  for module_name, module in list(sys.modules.items()):
+    if module_name.startswith("tf_taskology.") and module_name.endswith("." + name.rpartition(".")[0]):
+      target = getattr(module, name.rpartition(".")[2], None)
+      if target is not None:
+        return list(inspect.signature(target).parameters)
   return []
 
 
@@ -114,18 +121,33 @@ def _macros() -> list[str]:
   return [scope for (scope, selector) in gin_config._CONFIG if selector == "gin.macro"]
 
 
-def _check_macros():
-  """Refuses macros that nothing refers to: a misspelt macro makes a new one, and the run keeps the default."""
-  used = {m for m in _referenced(gin_config._CONFIG)}
-  unused = sorted(m for m in _macros() if m not in used)
+def _check_macros(gin_files, bindings):
+  """Refuses macros that nothing mentions (a misspelt one makes a new macro, and the run keeps the default), and unset ones."""
+  mentioned = set()
+  for text in [*_texts(gin_files), *bindings]:
+    mentioned |= set(re.findall(r"%([A-Za-z_][\w./]*)", text))
+  unused = sorted(m for m in _macros() if m not in mentioned)
   if unused:
-    hints = "".join(_nearest(m, used - {m}) for m in unused)
+    hints = "".join(_nearest(m, mentioned - {m}) for m in unused)
     raise ConfigError(f"Nothing in the configuration uses the macro {', '.join(unused)}.{hints}")
+  unset = sorted(scope for (scope, _), bound in gin_config._CONFIG.items() if repr(bound.get("value")) == "%gin.REQUIRED")
+  if unset:
+    raise ConfigError(f"{', '.join(unset)} must be set, in a gin file or with --gin_binding, e.g. '{unset[0]} = 1000'.")
 
 
-def _referenced(config):
-  references = gin_config.iterate_references(config, to=gin_config.get_configurable("gin.macro"))
-  return [reference.scopes[-1] for reference in references if reference.scopes]
+def _texts(gin_files):
+  """The text of gin files and of all that they include, without comments."""
+  seen, texts, waiting = set(), [], list(gin_files)
+  while waiting:
+    path = _find(waiting.pop())
+    if path in seen:
+      continue
+    seen.add(path)
+    with open(path, encoding="utf-8") as file:
+      text = re.sub(r"(?m)#.*$", "", file.read())
+    texts.append(text)
+    waiting += re.findall(r"(?m)^\s*include\s+['\"]([^'\"]+)['\"]", text)
+  return texts
 
 
 def _check_unused():

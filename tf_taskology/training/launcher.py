@@ -4,6 +4,8 @@ The launcher computes nothing and imports no TensorFlow. If it is killed, traine
 by themselves, and model servers end after the last of them.
 """
 
+# bazel: deps=:read_plan
+
 import dataclasses
 import json
 import os
@@ -78,10 +80,6 @@ def launch(
       run.close()
 
 
-class _ConfigurationError(Exception):
-  """The experiment cannot be run; the message is for people."""
-
-
 class _Stopped(Exception):
   """A signal came before anything was running."""
 
@@ -108,7 +106,7 @@ class _Run:
       plan = plan or self._read_plan()
       lines = commands.Commands(self._options, plan)
       leftovers.end(lines, self._say, self._sleep_or_stop)
-    except (_ConfigurationError, locks.HeldError) as error:
+    except (ValueError, locks.HeldError) as error:
       return RunResult(supervision.EXIT_CONFIGURATION, str(error))
     except _Stopped:
       return RunResult(128 + self._signals.received[0], "Stopped before anything was started.")
@@ -141,8 +139,7 @@ class _Run:
       if outcome is None:
         outcome = self._outcome()  # Decided once; what happens while all end does not count.
         if outcome is not None:
-          if outcome[0]:
-            self._say("Ending all processes; trainers save first. (Again to kill them.)")
+          self._announce_end(outcome[1])
           self._processes.end(now)
       if now - shown_at >= _SHOW_SECS:
         shown_at = now
@@ -151,6 +148,12 @@ class _Run:
     now = time.time()
     self._display.update(self._view(now), now, is_last=True)
     return outcome
+
+  def _announce_end(self, message):
+    if self._signals.received:
+      self._say(f"{message} Trainers save and end; once more kills them.")
+    elif message:  # Said already, when it happened.
+      self._say("All processes end; trainers save first.")
 
   def _outcome(self):
     """(exit code, message) once it is clear how the run ends."""
@@ -205,7 +208,7 @@ class _Run:
 
   def _read_plan(self):
     result_path = os.path.join(self._logs_dir, "plan.json")
-    fields = ("gin_files", "gin_bindings", "peers", "mode", "work_dir")
+    fields = ("gin_files", "gin_bindings", "work_dir")
     request = json.dumps({field: getattr(self._options, field) for field in fields})
     spec = child.Spec(
       name="read plan",
@@ -222,7 +225,7 @@ class _Run:
       os.kill(process.pid, signal.SIGKILL)
       raise
     if exit_code not in (0, supervision.EXIT_CONFIGURATION):
-      raise _ConfigurationError(
+      raise ValueError(
         f"Reading the configuration died of {supervision.describe_exit(exit_code)};"
         f" see {spec.log_path}."
       )
@@ -230,7 +233,7 @@ class _Run:
       text = file.read()
     os.remove(result_path)
     if exit_code:
-      raise _ConfigurationError(text)
+      raise ValueError(text)
     return plan_lib.LaunchPlan.from_json(text)
 
 

@@ -55,6 +55,16 @@ def _exit(message, code):
   sys.exit(code)
 
 
+def user_dir() -> str:
+  """The folder in which the user typed the command (Bazel runs programs elsewhere)."""
+  return os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
+
+
+def user_path(path: str) -> str:
+  """A path as the user meant it: relative to the folder in which the command was typed."""
+  return os.path.join(user_dir(), os.path.expanduser(path))
+
+
 def parse_peers(values: Sequence[str]) -> dict[str, list[str]]:
   """["normals=h1:8500,h2:8500"] -> {"normals": ["h1:8500", "h2:8500"]}.
 

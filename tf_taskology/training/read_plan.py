@@ -3,7 +3,7 @@
 Parsing imports TensorFlow; the launcher, which lives as long as the run, stays small without it.
 
   python -m tf_taskology.training.read_plan RESULT_PATH \\
-    '{"gin_files": ["a.gin"], "gin_bindings": [], "peers": [], "mode": "isolated", "work_dir": "/r"}'
+    '{"gin_files": ["a.gin"], "gin_bindings": [], "work_dir": "/data/run1"}'
 """
 
 import json
@@ -26,11 +26,8 @@ def main(result_path: str, request: str) -> int:
       plan_lib.ModulePlan(spec.name, tuple(collective.peers_of(spec)))
       for spec in collective.modules
     )
-    plan = plan_lib.LaunchPlan(modules)
-    if fields["mode"] == "distributed":
-      plan.check(plan_lib.parse_addresses(fields["peers"]))
     work_folder.claim(fields["work_dir"], config.config_text())
-    text, exit_code = plan.to_json(), 0
+    text, exit_code = plan_lib.LaunchPlan(modules).to_json(), 0
   except ValueError as error:
     text, exit_code = str(error), supervision.EXIT_CONFIGURATION
   with open(result_path, "w", encoding="utf-8") as file:

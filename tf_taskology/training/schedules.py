@@ -33,5 +33,5 @@ def weight_at(weight, step) -> tf.Tensor:
 
 
 def is_zero(weight) -> bool:
-  """Whether a weight is the constant 0, so that its loss need not be computed at all."""
-  return not callable(weight) and weight == 0
+  """Whether a weight is 0 at every step, so that its loss need not be computed at all."""
+  return (weight.value if isinstance(weight, Ramp) else weight) == 0

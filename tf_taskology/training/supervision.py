@@ -153,7 +153,7 @@ class Supervisor:
           self._on_exit(one, exit_code, now)
         elif one.kill_at is not None and now >= one.kill_at:
           self._report(f"{one.name} (pid {one.pid}) did not end in time: killed")
-          one.kill_at = None
+          one.kill_at = float("inf")
           _signal_group(one.pid, signal.SIGKILL)
       if one.state is State.PENDING and now >= one.start_at and one.starter.ready():
         self._start(one, now)

@@ -13,19 +13,15 @@ def py_binary(name, srcs, **kwargs):
         name = name,
         srcs = srcs,
         main = srcs[0],
-        python_version = "PY3",
-        srcs_version = "PY3",
         **kwargs
     )
 
 def py_test(name, srcs, size = "small", **kwargs):
-    """One test file; small means at most three minutes (.bazelrc)."""
+    """One test file; small means at most five minutes (.bazelrc)."""
     native.py_test(
         name = name,
         size = size,
         srcs = srcs,
         main = srcs[0],
-        python_version = "PY3",
-        srcs_version = "PY3",
         **kwargs
     )

@@ -21,7 +21,7 @@ from absl import app, flags
 
 _SERVE = flags.DEFINE_bool("serve", False, "Internal: be the model server, answer read from stdin.")
 _ROUNDS = flags.DEFINE_integer("rounds", 4, "Rounds of turns.", lower_bound=1)
-_LIMIT_SECS = flags.DEFINE_float("limit_secs", 32.0, "No round starts after so many seconds.")
+_LIMIT_SECS = flags.DEFINE_float("limit_secs", 24.0, "No round starts after so many seconds.")
 _STEPS = flags.DEFINE_integer("steps", 25, "Steps timed in a turn.", lower_bound=1)
 
 _METHOD = "/tensorflow.serving.PredictionService/Predict"

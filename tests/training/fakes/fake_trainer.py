@@ -42,18 +42,26 @@ def _train(flags, bindings, folder):
   steps = int(bindings.get("steps", 20))
   crash_at = int(bindings.get(f"{flags.module}.crash_at", -1))
   checkpoint = os.path.join(folder, "checkpoint")
-  first = int(open(checkpoint).read()) if os.path.exists(checkpoint) else 0
-  for step in range(first, steps + 1):
+  first = 0
+  if os.path.exists(checkpoint):
+    with open(checkpoint) as file:
+      first = int(file.read())
+  for step in range(first, max(first, steps) + 1):
     with open(f"{checkpoint}.tmp", "w") as file:
       file.write(str(step))
     os.replace(f"{checkpoint}.tmp", checkpoint)
-    state = "done" if step == steps else "waiting" if stop else "training"
-    losses = {"loss": 1.0 / (step + 1)}
-    status.Status(flags.module, state=state, step=step, steps=steps, losses=losses,
-                  initial_step=first).write(folder)  # fmt: skip
+    is_told = bool(stop)
+    status.Status(
+      flags.module,
+      state="done" if step >= steps else "waiting" if is_told else "training",
+      step=step,
+      steps=steps,
+      losses={"loss": 1.0 / (step + 1)},
+      initial_step=first,
+    ).write(folder)
     if step == crash_at:
       os._exit(1)
-    if stop:
+    if is_told or step >= steps:
       return
     time.sleep(float(bindings.get("secs_per_step", 0.05)))
 

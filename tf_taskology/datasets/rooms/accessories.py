@@ -84,7 +84,7 @@ def window(draw: f.Draw) -> f.Piece:
          "paint", 1),
     f.box((-0.03, -t, -h / 2), (0.03, 0, h / 2), "window", "paint", 1),
   ]  # fmt: skip
-  return f.Piece(parts, w, h, casts_shadow=False, glow=(0.0, -0.4, 0.0))
+  return f.Piece(parts, w, h, casts_shadow=False, glow=(0.0, -0.4, 0.0), is_window=True)
 
 
 def prop(draw: f.Draw, x: float, y: float, z: float, scale: float = 1.0) -> list[f.Part]:
@@ -119,7 +119,7 @@ def toy(draw: f.Draw) -> f.Piece:
 
 
 def dress(draw: f.Draw, piece: f.Piece) -> None:
-  """Puts small things, or a table lamp, on the tops of a piece, in place."""
+  """Puts small things on the tops of a piece, in place."""
   for x, y, z, half_x, half_y in piece.tops:
     count = draw.index(4)
     for i in range(count):

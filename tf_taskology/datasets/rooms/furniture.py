@@ -80,6 +80,7 @@ class Piece:
     tops: (x, y, z, half x, half y) of surfaces on which small things may stand.
     casts_shadow: False for lamps, whose light comes from within, and flat things on walls.
     glow: (x, y, z) of a light that belongs to the piece, or None.
+    is_window: whether that light is daylight.
   """
 
   parts: list[Part]
@@ -88,6 +89,7 @@ class Piece:
   tops: list[tuple[float, float, float, float, float]] = dataclasses.field(default_factory=list)
   casts_shadow: bool = True
   glow: tuple[float, float, float] | None = None
+  is_window: bool = False
 
 
 class Draw:
@@ -107,16 +109,19 @@ class Draw:
 
 
 def box(low, high, label: str, family: str, slot: int = 0) -> Part:
+  """A box between two corners of the piece's frame, metres."""
   center = tuple((a + b) / 2 for a, b in zip(low, high, strict=True))
   half = tuple((b - a) / 2 for a, b in zip(low, high, strict=True))
   return Part(BOX, center, half, LABELS[label], FAMILY_IDS[family], slot)
 
 
 def sphere(center, radius, label: str, family: str, slot: int = 0) -> Part:
+  """A ball around `center`, metres."""
   return Part(SPHERE, tuple(center), (radius,) * 3, LABELS[label], FAMILY_IDS[family], slot)
 
 
 def frustum(x, y, bottom, top, r_bottom, r_top, label: str, family: str, slot: int = 0) -> Part:
+  """A vertical cylinder, cone or shade around (x, y), from z = bottom to z = top, metres."""
   center, half = (x, y, (bottom + top) / 2), (r_bottom, r_top, (top - bottom) / 2)
   return Part(FRUSTUM, center, half, LABELS[label], FAMILY_IDS[family], slot)
 

@@ -81,6 +81,23 @@ class RoomsConfig(tfds.core.BuilderConfig):
     return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Keeps TFDS's own notes away while the body runs, and its progress bars from then on."""
+
+  def ours(record: python_logging.LogRecord) -> bool:
+    return record.levelno >= python_logging.ERROR or "tensorflow_datasets" not in record.pathname
+
+  tfds.disable_progress_bar()
+  logger = logging.get_absl_logger()
+  logger.addFilter(ours)
+  try:
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+      yield
+  finally:
+    logger.removeFilter(ours)
+
+
 class _Progress:
   """Logs how rendering comes along: share, frames a second, time left."""
 
@@ -120,6 +137,11 @@ class Rooms(tfds.core.GeneratorBasedBuilder):
     for height, width in _SIZES
     for domain in render.DOMAINS
   ]
+
+  def as_dataset(self, *args, **kwargs):
+    """As TFDS's own, without its notes; see `tfds.core.DatasetBuilder.as_dataset`."""
+    with _quiet():
+      return super().as_dataset(*args, **kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
     return tfds.core.DatasetInfo(
@@ -182,24 +204,6 @@ def features(height: int, width: int) -> tfds.features.FeaturesDict:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-  """Keeps TFDS's own notes and progress bars away while the body runs."""
-
-  def ours(record: python_logging.LogRecord) -> bool:
-    return record.levelno >= python_logging.ERROR or "tensorflow_datasets" not in record.pathname
-
-  logger = logging.get_absl_logger()
-  logger.addFilter(ours)
-  tfds.disable_progress_bar()
-  try:
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-      yield
-  finally:
-    logger.removeFilter(ours)
-    tfds.enable_progress_bar()
-
-
-@contextlib.contextmanager
 def _locked(folder: pathlib.Path, name: str) -> Iterator[None]:
   """Holds an exclusive lock for one configuration; the system frees it when a process dies."""
   try:
@@ -221,8 +225,8 @@ def _locked(folder: pathlib.Path, name: str) -> Iterator[None]:
     os.close(descriptor)
 
 
-def _registered(config: RoomsConfig) -> RoomsConfig:
-  """The builder's own object for a stock configuration: TFDS accepts no twin of it."""
+def stock(config: RoomsConfig) -> RoomsConfig:
+  """The builder's own object for a stock configuration, for TFDS accepts no twin of it."""
   return Rooms.builder_configs.get(config.name, config)
 
 
@@ -244,14 +248,14 @@ def prepare(config: RoomsConfig, data_dir: str | os.PathLike) -> Rooms:
   """
   data_dir = pathlib.Path(data_dir).expanduser()
   with _quiet():
-    builder = Rooms(config=_registered(config), data_dir=str(data_dir))
+    builder = Rooms(config=stock(config), data_dir=str(data_dir))
     if builder.data_path.exists():
       return builder
     with _locked(data_dir / "rooms", config.name):
       for leftover in builder.data_path.parent.glob("incomplete.*"):
         shutil.rmtree(leftover)  # of a killed process: whoever writes holds the lock
       # Made anew, because another process may have finished the data set in the meantime.
-      builder = Rooms(config=_registered(config), data_dir=str(data_dir))
+      builder = Rooms(config=stock(config), data_dir=str(data_dir))
       builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(try_download_gcs=False),
         download_dir=str(data_dir / "rooms"),

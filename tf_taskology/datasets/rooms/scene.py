@@ -86,7 +86,9 @@ class Scene:
 
 
 @dataclasses.dataclass
-class _Placed:
+class Placed:
+  """A piece in the room: its frame's origin (x, y, z), metres, and yaw about z, radians."""
+
   piece: f.Piece
   origin: tuple[float, float, float]
   yaw: float
@@ -140,7 +142,7 @@ def _wall_pose(draw: f.Draw, size, wall: int, width: float, depth: float):
   return at, size[1] - away, 0.0
 
 
-def _furnish_walls(draw: f.Draw, floor: _Floor, size, placed: list[_Placed]) -> None:
+def _furnish_walls(draw: f.Draw, floor: _Floor, size, placed: list[Placed]) -> None:
   wanted = 3 + draw.index(3)
   for _ in range(wanted):
     piece = _AGAINST_WALL[draw.index(len(_AGAINST_WALL))](draw)
@@ -148,7 +150,7 @@ def _furnish_walls(draw: f.Draw, floor: _Floor, size, placed: list[_Placed]) -> 
       x, y, yaw = _wall_pose(draw, size, draw.index(4), piece.width, piece.depth)
       if floor.take(x, y, yaw, piece.width, piece.depth):
         accessories.dress(draw, piece)
-        placed.append(_Placed(piece, (x, y, 0.0), yaw))
+        placed.append(Placed(piece, (x, y, 0.0), yaw))
         break
 
 
@@ -166,17 +168,17 @@ def _seat(draw: f.Draw, floor: _Floor, table: f.Piece, origin, yaw: float, place
     x, y = origin[0] + c * lx - s * ly, origin[1] + s * lx + c * ly
     turn = yaw + angle + math.pi + draw(-0.25, 0.25)
     if floor.take(x, y, turn, chair.width, chair.depth):
-      placed.append(_Placed(chair, (x, y, 0.0), turn))
+      placed.append(Placed(chair, (x, y, 0.0), turn))
 
 
-def _furnish_middle(draw: f.Draw, floor: _Floor, size, placed: list[_Placed]) -> None:
+def _furnish_middle(draw: f.Draw, floor: _Floor, size, placed: list[Placed]) -> None:
   for _ in range(1 + draw.index(2)):
     table = f.table(draw)
     for _ in range(6):
       x, y, yaw = draw(0.5, size[0] - 0.5), draw(0.5, size[1] - 0.5), draw(-math.pi, math.pi)
       if floor.take(x, y, yaw, table.width, table.depth):
         accessories.dress(draw, table)
-        placed.append(_Placed(table, (x, y, 0.0), yaw))
+        placed.append(Placed(table, (x, y, 0.0), yaw))
         _seat(draw, floor, table, (x, y), yaw, placed)
         break
   makers = [accessories.plant, accessories.floor_lamp] + [accessories.toy] * (1 + draw.index(3))
@@ -186,15 +188,15 @@ def _furnish_middle(draw: f.Draw, floor: _Floor, size, placed: list[_Placed]) ->
     for _ in range(5):
       x, y, yaw = draw(0.2, size[0] - 0.2), draw(0.2, size[1] - 0.2), draw(-math.pi, math.pi)
       if floor.take(x, y, yaw, piece.width, piece.depth):
-        placed.append(_Placed(piece, (x, y, 0.0), yaw))
+        placed.append(Placed(piece, (x, y, 0.0), yaw))
         break
   if draw.chance(0.6):
     piece = accessories.rug(draw)
     x, y = draw(0.35, 0.65) * size[0], draw(0.35, 0.65) * size[1]
-    placed.append(_Placed(piece, (x, y, 0.0), draw(-0.3, 0.3)))
+    placed.append(Placed(piece, (x, y, 0.0), draw(-0.3, 0.3)))
 
 
-def _decorate(draw: f.Draw, size, placed: list[_Placed]) -> None:
+def _decorate(draw: f.Draw, size, placed: list[Placed]) -> None:
   """Hangs windows, pictures and lamps; at most one thing on each half of a wall."""
   spots = [(wall, half) for wall in range(4) for half in range(2)]
   makers = [accessories.window] * (1 + draw.index(2)) + [accessories.picture] * (2 + draw.index(3))
@@ -210,10 +212,10 @@ def _decorate(draw: f.Draw, size, placed: list[_Placed]) -> None:
     _, _, yaw = _wall_pose(draw, size, wall, 0.0, 0.0)
     z = min(draw(1.45, 1.75), size[2] - piece.depth / 2 - 0.1)
     x, y = ((0.0, at), (size[0], at), (at, 0.0), (at, size[1]))[wall]
-    placed.append(_Placed(piece, (x, y, z), yaw))
+    placed.append(Placed(piece, (x, y, z), yaw))
   for _ in range(1 + draw.index(2)):
     x, y = draw(0.25, 0.75) * size[0], draw(0.25, 0.75) * size[1]
-    placed.append(_Placed(accessories.pendant_lamp(draw), (x, y, size[2]), 0.0))
+    placed.append(Placed(accessories.pendant_lamp(draw), (x, y, size[2]), 0.0))
 
 
 def _group(frames, center, reach, sizes, boxes) -> Groups:
@@ -237,7 +239,8 @@ def _group(frames, center, reach, sizes, boxes) -> Groups:
   )
 
 
-def _assemble(size: np.ndarray, placed: list[_Placed]) -> Scene:
+def assemble(size: np.ndarray, placed: list[Placed]) -> Scene:
+  """Tables of a room of `size` [3], metres, with at least one piece."""
   parts, materials = [], {}
   material = list(range(ROOM_PRIMITIVES))
   for number, item in enumerate(placed):
@@ -271,11 +274,11 @@ def _assemble(size: np.ndarray, placed: list[_Placed]) -> Scene:
     material=np.array(material),
     materials=ROOM_PRIMITIVES + len(materials),
     glows=np.array([_glow(item) for item in lights]).reshape(-1, 3),
-    glow_is_window=np.array([p.piece.depth > 0.6 for p in lights], bool),
+    glow_is_window=np.array([item.piece.is_window for item in lights], bool),
   )
 
 
-def _glow(item: _Placed) -> tuple[float, float, float]:
+def _glow(item: Placed) -> tuple[float, float, float]:
   c, s = math.cos(item.yaw), math.sin(item.yaw)
   x, y, z = item.piece.glow
   return (item.origin[0] + c * x - s * y, item.origin[1] + s * x + c * y, item.origin[2] + z)
@@ -293,8 +296,8 @@ def sample_scene(generator: np.random.Generator) -> Scene:
   draw = f.Draw(generator)
   size = np.array([draw(3.0, 7.0), draw(3.0, 7.0), draw(2.4, 3.2)])
   floor = _Floor((size[0], size[1]))
-  placed: list[_Placed] = []
+  placed: list[Placed] = []
   _furnish_walls(draw, floor, size, placed)
   _furnish_middle(draw, floor, size, placed)
   _decorate(draw, size, placed)
-  return _assemble(size, placed)
+  return assemble(size, placed)

@@ -5,6 +5,7 @@ several coloured point lights fixed in the room, then what a cheap camera does t
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -108,15 +109,13 @@ class _Tables:
   value: np.ndarray
 
 
+@functools.cache
 def _tables() -> _Tables:
   index, _, _ = textures.bank()
   looks = [_LOOKS[name] for name in furniture.FAMILIES]
   # 840 is divisible by every list's length, so that repeating keeps the odds equal.
   patterns = np.array([[index[look[0][i % len(look[0])]] for i in range(840)] for look in looks])
   return _Tables(patterns, *(np.array([look[i] for look in looks]) for i in range(1, 5)))
-
-
-_CACHED_TABLES: list[_Tables] = []
 
 
 def _within(ranges: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -127,9 +126,7 @@ def sample_materials(
   room: scene.Scene, generator: np.random.Generator, strength: Strength
 ) -> Materials:
   """Draws the sensor domain's materials for a scene."""
-  if not _CACHED_TABLES:
-    _CACHED_TABLES.append(_tables())
-  tables, index = _CACHED_TABLES[0], textures.bank()[0]
+  tables, index = _tables(), textures.bank()[0]
   m = room.materials
   family = np.zeros(m, int)
   family[room.material] = room.family
@@ -211,11 +208,9 @@ class Lights:
   ambient: np.ndarray
 
 
-def sample_lights(
-  room: scene.Scene, generator: np.random.Generator, strength: Strength, most: int = 3
-) -> Lights:
-  """Draws at most `most` lights among the scene's lamps and windows."""
-  order = generator.permutation(len(room.glows))[:most]
+def sample_lights(room: scene.Scene, generator: np.random.Generator, strength: Strength) -> Lights:
+  """Draws two or three lights among the scene's lamps and windows."""
+  order = generator.permutation(len(room.glows))[: generator.integers(2, 4)]
   position, window = room.glows[order], room.glow_is_window[order]
   count = len(order)
   draws = generator.random((count, 3))

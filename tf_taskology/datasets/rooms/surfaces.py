@@ -21,18 +21,21 @@ def surface(room: scene.Scene, primitive: np.ndarray, points: np.ndarray):
     u, v: [n] metres, fixed to the object: coordinates along those tangents.
   """
   dtype = points.dtype
-  frame = room.frame[primitive].T.astype(dtype)
-  center, half = room.center[primitive].T.astype(dtype), room.half[primitive].T.astype(dtype)
+
+  def look_up(table):
+    return np.ascontiguousarray(table.T, dtype).take(primitive, 1)
+
+  frame, center, half = look_up(room.frame), look_up(room.center), look_up(room.half)
   kind = room.kind[primitive]
   c, s = frame[3], frame[4]
   shift = points - frame[:3]
   local = np.stack([c * shift[0] + s * shift[1], c * shift[1] - s * shift[0], shift[2]]) - center
-  face = np.argmax(np.abs(local) / half, axis=0).astype(np.int8)
+  face = np.argmax(np.abs(local) / look_up(room.reach), axis=0)
   face = np.where(primitive < scene.ROOM_PRIMITIVES, primitive // 2, face).astype(np.int8)
   columns = np.arange(primitive.size)
   normal = np.zeros_like(local)
-  normal[face, columns] = np.sign(local[face, columns])
-  normal[:, primitive < scene.ROOM_PRIMITIVES] *= -1.0
+  outward = np.where(primitive < scene.ROOM_PRIMITIVES, -1, 1)
+  normal[face, columns] = outward * np.sign(local[face, columns])
   _round_normals(kind, local, half, normal, face)
   dominant = np.where(face < 3, face, np.argmax(np.abs(normal), axis=0))
   across, upright = dominant == 0, dominant != 2

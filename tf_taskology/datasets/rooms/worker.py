@@ -5,6 +5,7 @@ comes as one pickle on standard input: (job, split, count, worker, workers, chun
 one pickled list of examples for each chunk whose number is `worker` modulo `workers`.
 """
 
+import os
 import pickle
 import sys
 
@@ -23,5 +24,6 @@ if __name__ == "__main__":
   try:
     main()
   except BrokenPipeError:
-    # The reader is gone (stopped or killed): nobody is left to render for.
-    sys.exit(1)
+    # The reader is gone (stopped or killed): nobody is left to render for. Leaves at once, since
+    # an orderly exit would write to the broken pipe again.
+    os._exit(1)

@@ -1,0 +1,118 @@
+"""Configurations: all that ship can be built, and mistakes are named."""
+# bazel: data=//gin:experiments
+
+import glob
+import os
+
+from absl.testing import absltest, parameterized
+
+from tf_taskology.training import config, experiment
+
+_BASE = "gin/rooms/depth_normals.gin"
+_PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_FRAGMENTS = ("gin/base/training.gin", "gin/rooms/data.gin")
+
+
+def _experiments():
+  found = sorted(glob.glob(os.path.join(_PROJECT, "gin", "**", "*.gin"), recursive=True))
+  return [os.path.relpath(path, _PROJECT) for path in found]
+
+
+class ShippedTest(parameterized.TestCase):
+  def test_finds_experiments(self):
+    self.assertContainsSubset([_BASE, *_FRAGMENTS], _experiments())
+
+  @parameterized.parameters(*[e for e in _experiments() if e not in _FRAGMENTS])
+  def test_experiment_parses_and_builds(self, path):
+    collective = config.parse([path])
+    self.assertNotEmpty(collective.modules)
+    for spec in collective.modules:
+      network = spec.network(spec.tasks, spec.dedicated.image_size)
+      self.assertCountEqual(network.output, [t.name for t in spec.tasks])
+
+  def test_round_trip_of_the_kept_configuration(self):
+    config.parse([_BASE], ["SEED = 7", "DEPTH_WEIGHT = 0.5"])
+    path = self.create_tempfile("config.gin", config.config_text()).full_path
+    collective = config.parse([path])
+    self.assertEqual(collective.training.seed, 7)
+    self.assertEqual(collective.consistency[0].weights["depth"].value, 0.5)
+
+
+class MistakesTest(parameterized.TestCase):
+  @parameterized.named_parameters(
+    ("macro", "NORMALS_WEIGTH = 1", r"NORMALS_WEIGTH.*Did you mean 'NORMALS_WEIGHT'"),
+    ("parameter", "experiment.Training.setps = 1", r"(?s)'setps'.*Did you mean.*'steps'"),
+    ("configurable", "experiment.Trainin.seed = 1", r"(?s)Trainin.*Did you mean.*'Training'"),
+    (
+      "unused",
+      "other/optimization.Optimization.learning_rate = 1.0",
+      r"Nothing uses the binding other/.*learning_rate",
+    ),
+    ("steps", "STEPS = 0", r"Training\.steps must be a whole number >= 1\. Received: 0"),
+    ("text", "STEPS = 'many'", r"Training\.steps must be a whole number"),
+    ("weight", "DEPTH_WEIGHT = -1", r"Ramp\.value must be a number >= 0\. Received: -1"),
+    ("strategy", "STRATEGY = 'two_devices'", r"Training\.strategy must be one of"),
+    (
+      "policy",
+      "experiment.Peering.policy = 'hope'",
+      r"Peering\.policy must be 'wait', 'skip' or 'last'\. Received: 'hope'",
+    ),
+    ("publishing", "experiment.Publishing.every_steps = 0", r"Publishing\.every_steps must be > 0"),
+    ("syntax", "STEPS = = 3", r"Unable to parse value"),
+    (
+      "rate",
+      "optimization.Optimization.learning_rate = 0",
+      r"learning_rate must be > 0\. Received: 0",
+    ),
+    ("domain", "sensor/rooms_source.RoomsSource.domain = 'moon'", r"moon"),
+    (
+      "loss_without_module",
+      "experiment.Collective.modules = [@depth/experiment.ModuleSpec()]",
+      r"depth_normals.*needs \['normals'\], which no module provides.*depth \(depth\)",
+    ),
+    ("same_name", "normals/experiment.ModuleSpec.name = 'depth'", r"modules of different names"),
+  )
+  def test_binding(self, binding, message):
+    with self.assertRaisesRegex(config.ConfigError, message):
+      config.parse(
+        [_BASE],
+        [
+          "experiment.Collective.peering = @experiment.Peering()",
+          "experiment.Collective.publishing = @experiment.Publishing()",
+          binding,
+        ],
+      )
+
+  def test_missing_file(self):
+    with self.assertRaisesRegex(
+      config.ConfigError, "'gin/rooms/none.gin' does not exist. Looked for: "
+    ):
+      config.parse(["gin/rooms/none.gin"])
+
+  def test_no_file(self):
+    with self.assertRaisesRegex(config.ConfigError, "--gin_file"):
+      config.parse([])
+
+  def test_required_value(self):
+    with self.assertRaisesRegex(config.ConfigError, "STEPS"):
+      config.parse(["gin/base/training.gin"])
+
+  def test_unknown_module(self):
+    collective = config.parse([_BASE])
+    with self.assertRaisesRegex(ValueError, "no module 'dpeth'. The modules are: depth, normals."):
+      collective.module("dpeth")
+
+
+class CollectiveTest(absltest.TestCase):
+  def test_who_needs_whom(self):
+    collective = config.parse([_BASE])
+    depth, normals = collective.modules
+    self.assertEqual(collective.peers_of(depth), {"normals": ("normals",)})
+    self.assertEqual(collective.peers_of(normals), {"depth": ("depth",)})
+    self.assertEqual(collective.labels_of(depth), ("depth", "normals"))
+    self.assertEqual(collective.labels_of(normals), ("normals",))
+    self.assertIsInstance(collective, experiment.Collective)
+
+
+if __name__ == "__main__":
+  absltest.main()
