@@ -84,10 +84,13 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
     startup.announce(listening, port, flags.port_file, time.monotonic() - begin)
     stopping.wait()
     _log.info("stopping: no new requests, waiting for those under way")
+    drained_by = time.monotonic() + flags.drain_seconds
     server.stop(flags.drain_seconds).wait()
+    # A run whose client gave up goes on for a moment after gRPC has forgotten the request.
+    answering.wait_until_idle(max(drained_by - time.monotonic(), 0.0))
     return 0
   finally:
-    is_idle = models.stop(_LOAD_END_SECONDS) and not answering.under_way
+    is_idle = models.stop(_LOAD_END_SECONDS) and answering.wait_until_idle(0.0)
     _log.info("stopped" if is_idle else "stopped; a load or a request was cut off")
     if stopping.is_set() and not is_idle:
       # A thread is still inside TensorFlow. Ending the interpreter would wait for it, or crash.

@@ -35,14 +35,13 @@ class Services:
     """
     self._models = models
     self._check_method_name = check_method_name
-    self._lock = threading.Lock()
+    self._changed = threading.Condition()
     self._under_way = 0
 
-  @property
-  def under_way(self) -> int:
-    """How many requests are being answered."""
-    with self._lock:
-      return self._under_way
+  def wait_until_idle(self, timeout: float) -> bool:
+    """Waits until no request is being answered; returns whether that came about."""
+    with self._changed:
+      return self._changed.wait_for(lambda: not self._under_way, timeout)
 
   def handlers(self) -> list[grpc.GenericRpcHandler]:
     """What to register with a gRPC server."""
@@ -131,8 +130,9 @@ class Services:
     return answer
 
   def _count(self, change: int) -> None:
-    with self._lock:
+    with self._changed:
       self._under_way += change
+      self._changed.notify_all()
 
 
 def _timeout_ms(context: grpc.ServicerContext) -> int | None:

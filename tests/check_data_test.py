@@ -53,9 +53,15 @@ class CheckDataTest(absltest.TestCase):
 
   def test_bad_intrinsics_are_a_usage_error(self):
     for value in (["1", "2"], ["a", "2", "3", "4"]):
-      with flagsaver.flagsaver(path=[self.folder], intrinsics=value):
-        with self.assertRaises(app.UsageError):
-          _run()
+      with (
+        flagsaver.flagsaver(path=[self.folder], intrinsics=value),
+        self.assertRaises(app.UsageError),
+      ):
+        _run()
+
+  def test_no_folder_is_a_usage_error(self):
+    with self.assertRaisesRegex(app.UsageError, "--path"):
+      _run()
 
 
 if __name__ == "__main__":

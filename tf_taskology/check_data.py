@@ -12,7 +12,7 @@ from absl import app, flags
 
 from tf_taskology.datasets import rgbd_check, rgbd_layouts
 
-_PATH = flags.DEFINE_multi_string("path", None, "Folder of a recording; repeatable.", required=True)
+_PATH = flags.DEFINE_multi_string("path", [], "Folder of a recording; repeatable.")
 _LAYOUT = flags.DEFINE_enum(
   "layout", "auto", ["auto", *rgbd_layouts.LAYOUTS], "How the files are laid out."
 )
@@ -43,6 +43,8 @@ def _intrinsics() -> list[float] | None:
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments {argv[1:]}; this program takes flags only")
+  if not _PATH.value:
+    raise app.UsageError("nothing to check: give --path=<folder>")
   intrinsics = _intrinsics()
   failed = False
   for path in _PATH.value:

@@ -9,8 +9,6 @@ Training resumes from the last checkpoint in the work folder. SIGTERM and Ctrl-C
 """
 # bazel: deps=//gin:experiments
 
-import sys
-
 from absl import app, flags, logging
 
 from tf_taskology.training import config, experiment, program, strategy, trainer, work_folder
@@ -46,7 +44,7 @@ def main(argv):
       collective, work_dir=work_dir, mode=_MODE.value, module=_MODULE.value, peer_targets=targets
     )
     logging.info("%s at step %d.", "Stopped" if result.stopped else "Done", result.step)
-    sys.exit(program.EXIT_STOPPED if result.stopped else 0)
+  program.end()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 # bazel: data=:all_trees
 
 import ast
+import functools
 import pathlib
 
 from absl.testing import absltest
@@ -12,6 +13,7 @@ from tools.dev import build_graph, layers, source_tree
 _ROOT = pathlib.Path(__file__).parents[2]
 
 
+@functools.cache
 def _rules(build_file: pathlib.Path) -> dict[str, dict]:
   """Returns {name: attributes} of the rules in a BUILD file whose values are plain literals."""
   rules = {}

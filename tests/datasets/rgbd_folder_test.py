@@ -140,8 +140,13 @@ class RgbdFolderTest(parameterized.TestCase, tf.test.TestCase):
     path = os.path.join(folder, "frame-000002.color.png")
     with open(path, "r+b") as file:
       file.truncate(200)
+    source = rgbd_folder.RgbdFolder(folder)
+    with self.assertRaisesRegex(
+      ValueError, "1 bad image file.*frame-000002.color.png': .*truncated"
+    ):
+      source.prepare()
     with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "frame-000002.color.png"):
-      list(rgbd_folder.RgbdFolder(folder).dataset("train"))
+      list(source.dataset("train"))
 
   def test_a_missing_depth_file_of_one_frame_is_a_missing_label(self):
     folder = self.folder()
@@ -152,6 +157,7 @@ class RgbdFolderTest(parameterized.TestCase, tf.test.TestCase):
     (dict(labels=("depht",)), "labels must be among .*depht"),
     (dict(num_frames=0), "num_frames must be 1 or more, got 0"),
     (dict(depth_scale=0.0), "depth_scale"),
+    (dict(normals_window=2), "normals_window must be odd, got 2"),
     (dict(intrinsics=(1, 2, 3)), r"\(fx, fy, cx, cy\)"),
     (dict(splits={"train": (0.5, 0.5)}), "'train' must be"),
   )

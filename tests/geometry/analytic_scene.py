@@ -1,8 +1,9 @@
-"""A scene with closed-form depth, normals and colours, for tests: three planes, with or without a sphere."""
+"""A scene with closed-form depth, normals and colours: planes, with or without a sphere."""
 
 import numpy as np
 
-# Normals n and offsets d of planes n . X = d in world coordinates (metres), facing the cameras near the origin.
+# Normals n and offsets d of planes n . X = d in world coordinates (metres), facing the cameras near
+# the origin.
 _PLANES = (
   (np.array([0.1, 0.0, -1.0]), -3.0),
   (np.array([0.0, -1.0, -0.05]), -1.0),
@@ -32,8 +33,9 @@ def render(height, width, camera_to_world, sphere=True):
   """What a camera sees, all float64.
 
   Returns:
-    depth [height, width, 1] metres, normals [height, width, 3] in the camera frame, image [height, width, 3] in 0..255
-    (a smooth function of the point in the world), surface [height, width] number of the surface.
+    depth [height, width, 1] metres, normals [height, width, 3] in the camera frame, image [height,
+    width, 3] in 0..255 (a smooth function of the point in the world), surface [height, width]
+    number of the surface.
   """
   x, y = np.meshgrid(np.arange(width), np.arange(height))
   pixels = np.stack([x, y, np.ones_like(x)], axis=-1).astype(float)
@@ -69,8 +71,8 @@ def two_views(height, width, stride=1, sphere=False, dtype=np.float32):
   """A batch of one sample with two frames.
 
   Returns:
-    inputs {"image", "intrinsics", "pose"} with images of height * stride x width * stride, and {"depth", "normals"} at
-    height x width, as consistency losses take them.
+    inputs {"image", "intrinsics", "pose"}, images of height * stride x width * stride pixels.
+    truth {"depth", "normals"} at height x width, as consistency losses take them.
   """
   poses = [pose(), pose((0.12, -0.05, 0.08), yaw=0.03, pitch=-0.02)]
   depth, normals, image, _ = zip(

@@ -3,6 +3,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tests.geometry import analytic_scene
+from tf_taskology.datasets.rooms import render
 from tf_taskology.geometry import cameras, depth_edges, surface_normals
 
 _HEIGHT, _WIDTH = 12, 16
@@ -75,6 +76,17 @@ class SurfaceNormalsTest(tf.test.TestCase, parameterized.TestCase):
     error = angles(normals.numpy(), truth)[smooth[..., 0]]
     self.assertGreater(smooth.mean(), 0.85)
     self.assertLess(error.mean(), 0.5)
+
+  def test_rooms_are_exact_on_most_pixels_away_from_edges(self):
+    sample = render.render(render.Job("simulated", 96, 128), "train", 0)
+    depth = tf.constant(sample["depth"])
+    normals, valid = surface_normals.depth_to_normals(depth, tf.constant(sample["intrinsics"]))
+    smooth = (valid.numpy() > 0) & ~depth_edges.depth_edges(depth, 0.02, margin=1).numpy()
+    error = angles(normals.numpy(), sample["normals"])[smooth[..., 0]]
+    self.assertGreater(smooth.mean(), 0.5)
+    self.assertLess(np.median(error), 0.01)
+    # The rest are creases between surfaces that meet at a blunt angle.
+    self.assertGreater(np.mean(error < 0.5), 0.9)
 
   def test_normals_face_the_camera_whatever_the_depth(self):
     depth = tf.exp(tf.random.stateless_normal([3, 2, _HEIGHT, _WIDTH, 1], seed=[3, 4]))

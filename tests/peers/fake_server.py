@@ -115,7 +115,7 @@ class FakePeer(peer.Peer):
 
   Args:
     script: PeerErrors to raise, or numbers: publish times of the answers.
-    delay: request number -> seconds.
+    delay: request number -> seconds; or it may block by itself, and give None.
   """
 
   def __init__(self, name="depth", script=(), delay=lambda number: 0.0, size=(2, 3), outputs=None):
@@ -124,7 +124,7 @@ class FakePeer(peer.Peer):
     self.target = "nowhere"
     self.script = list(script)
     self.published_at = time.time()
-    self.num_requests = 0
+    self.num_requests = self.num_answers = self.num_running = self.max_running = 0
     self.closed = False
     self._delay = delay
     self._size = size
@@ -134,8 +134,13 @@ class FakePeer(peer.Peer):
     with self._lock:
       number = self.num_requests
       self.num_requests += 1
+      self.num_running += 1
+      self.max_running = max(self.max_running, self.num_running)
       event = self.script.pop(0) if self.script else self.published_at
-    time.sleep(self._delay(number))
+    time.sleep(self._delay(number) or 0.0)
+    with self._lock:
+      self.num_running -= 1
+      self.num_answers += 1
     if isinstance(event, Exception):
       raise event
     image = inputs["image"]

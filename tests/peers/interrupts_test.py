@@ -45,7 +45,7 @@ class InterruptsTest(absltest.TestCase):
       time.sleep(1.0)
       self.assertIsNone(process.poll())
       process.send_signal(signal.SIGINT)
-      output, errors = process.communicate(timeout=20)
+      output, errors = process.communicate(timeout=60)
     finally:
       process.kill()
     self.assertIn(output, ("interrupted\n", "ended\n"), errors)

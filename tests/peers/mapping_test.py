@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 
+import gin
 from tests.peers import fake_server
 from tf_taskology.peers import mapping, peer
 
@@ -45,6 +46,17 @@ class MappingTest(absltest.TestCase):
   def test_squeeze(self):
     output = mapping.ForeignOutput("d", squeeze=(1,))
     self.assertEqual(output(np.zeros([2, 1, 3, 4, 1])).shape, (2, 3, 4, 1))
+
+  def test_the_example_in_gin(self):
+    self.addCleanup(gin.clear_config)
+    example = mapping.__doc__[mapping.__doc__.index("  from tf_taskology") :]
+    lines = ["from __gin__ import dynamic_registration", *example.strip().splitlines()]
+    gin.parse_config([line.strip() for line in lines])
+    made = gin.get_configurable(mapping.Mapping)()
+    self.assertEqual(made.image_input, "input_1")
+    np.testing.assert_allclose(made.encode(np.full([1, 1, 1, 3], 255, np.uint8)), 1.0, rtol=1e-6)
+    decoded = made.decode({"disparity": np.full([1, 1, 1], 4.0)})
+    self.assertEqual(decoded["depth"].ravel().tolist(), [0.25])
 
   def test_bad_values_are_named(self):
     with self.assertRaisesRegex(ValueError, "Mapping.layout must be one of .*Received: 'HWC'"):

@@ -27,7 +27,7 @@ class PolicyTest(parameterized.TestCase, tf.test.TestCase):
     return how.answer(asked, _IMAGE, self.notes, self.closed)
 
   def wait_for(self, condition):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
       self.assertLess(time.monotonic(), deadline)
       time.sleep(0.01)
@@ -59,7 +59,7 @@ class PolicyTest(parameterized.TestCase, tf.test.TestCase):
     started = time.monotonic()
     with self.assertRaises(peer.PeerClosed):
       self.ask(policy.Wait(pause_secs=30), asked)
-    self.assertLess(time.monotonic() - started, 5)
+    self.assertLess(time.monotonic() - started, 15)
 
   @parameterized.parameters(policy.Wait, policy.Skip)
   def test_what_cannot_get_better_is_raised(self, kind):

@@ -117,7 +117,7 @@ class ReplicasTest(parameterized.TestCase):
     with fake_server.serving(server, port):
       started = time.monotonic()
       replicas.call("Predict", _request())
-    self.assertLess(time.monotonic() - started, 10)
+    self.assertLess(time.monotonic() - started, 30)
 
   def test_deadline(self):
     self.server.delay = lambda number: 0.5
@@ -155,13 +155,15 @@ class ReplicasTest(parameterized.TestCase):
     self.assertLen(answer.outputs["big"].tensor_content, 5 * 2**20)
 
   def test_closing_ends_a_call(self):
-    self.server.delay = lambda number: 2.0
+    release = threading.Event()
+    self.addCleanup(release.set)
+    self.server.delay = lambda number: release.wait(60) and 0.0
     replicas = self.replicas(wait=None)
     threading.Timer(0.2, replicas.close).start()
     started = time.monotonic()
     with self.assertRaises(peer.PeerClosed):
       replicas.call("Predict", _request())
-    self.assertLess(time.monotonic() - started, 1.5)
+    self.assertLess(time.monotonic() - started, 15)
     with self.assertRaises(peer.PeerClosed):
       replicas.call("Predict", _request())
 
@@ -172,7 +174,7 @@ class ReplicasTest(parameterized.TestCase):
     started = time.monotonic()
     with self.assertRaises(peer.PeerClosed):
       replicas.call("Predict", _request())
-    self.assertLess(time.monotonic() - started, 5)
+    self.assertLess(time.monotonic() - started, 25)
 
   def test_bad_arguments_are_named(self):
     with self.assertRaisesRegex(ValueError, "'depth' needs at least one address"):

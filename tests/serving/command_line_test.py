@@ -1,5 +1,7 @@
 """The server's command line, from the outside."""
 
+# bazel: size=medium, deps=//serving:model_server
+
 import os
 import subprocess
 import sys
@@ -39,7 +41,7 @@ def _run(*arguments, config=None):
       env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
       capture_output=True,
       text=True,
-      timeout=60,
+      timeout=120,
     )
   return done.returncode, done.stdout, done.stderr
 

@@ -1,3 +1,5 @@
+# bazel: size=medium
+
 import subprocess
 import sys
 import textwrap
@@ -12,7 +14,7 @@ def _run(program):
     env={"PYTHONPATH": ":".join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"},
     capture_output=True,
     text=True,
-    timeout=60,
+    timeout=120,
   )
   if done.returncode:
     raise AssertionError(done.stderr)

@@ -12,14 +12,15 @@ from collections.abc import Callable
 
 import grpc
 import portpicker
+import psutil
 from tensorflow_serving.apis import (
   get_model_status_pb2,
   model_service_pb2_grpc,
   prediction_service_pb2_grpc,
 )
 
-WAIT_SECONDS = 60.0
-CALL_SECONDS = 30.0
+WAIT_SECONDS = 120.0
+CALL_SECONDS = 60.0
 
 START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50
 
@@ -28,7 +29,7 @@ def wait_for(condition: Callable[[], object], what: str):
   """The first true value of a condition.
 
   Raises:
-    TimeoutError: naming `what`, if there is none for a minute.
+    TimeoutError: naming `what`, if there is none for two minutes.
   """
   end = time.monotonic() + WAIT_SECONDS
   while not (value := condition()):
@@ -113,6 +114,12 @@ class Server:
 
     wait_for(is_ready, "the server's port")
     return self
+
+  def wait_until_busy(self) -> None:
+    """Waits until the process has computed for a while from now on."""
+    process = psutil.Process(self.process.pid)
+    begin = process.cpu_times().user
+    wait_for(lambda: process.cpu_times().user - begin > 0.2, "the server to compute")
 
   def stop(self) -> int:
     """Sends SIGTERM and returns the exit status."""

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import tempfile
-import time
 
 import grpc
 import numpy as np
@@ -102,7 +101,9 @@ class TransportTest(tf.test.TestCase):
       server.address, grpc.ssl_channel_credentials(certificate), options=names
     )
     with self.assertRaises(grpc.RpcError) as caught:
-      stranger.unary_unary("/tensorflow.serving.PredictionService/Predict")(b"", timeout=10)
+      stranger.unary_unary("/tensorflow.serving.PredictionService/Predict")(
+        b"", timeout=server_process.CALL_SECONDS
+      )
     self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
     stranger.close()
 
@@ -146,25 +147,24 @@ class TransportTest(tf.test.TestCase):
       call = server.channel.unary_unary(f"/tensorflow.serving.{service}/{method}")
       for data in (b"\xff" * 20, good[:-1], b"\x0a\x7f", bytes(100)):
         with self.assertRaises(grpc.RpcError) as caught:
-          call(data, timeout=10)
+          call(data, timeout=server_process.CALL_SECONDS)
         self.assertEqual(caught.exception.code(), grpc.StatusCode.INTERNAL)
     self._assert_answers(server)
 
   def test_run_ends_at_the_clients_deadline(self):
-    server = self._start("--drain_seconds=30").wait_until_ready()
+    server = self._start("--drain_seconds=100").wait_until_ready()
     with self.assertRaises(grpc.RpcError) as caught:
       server.predict(exports.request("slow", steps=np.int32(_SLOW_STEPS)), timeout=0.5)
     self.assertEqual(caught.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
-    begin = time.monotonic()
     self.assertEqual(server.stop(), 0)
-    self.assertLess(time.monotonic() - begin, 25.0)  # nothing is left to wait for
+    self.assertNotIn("cut off", server.log)
 
   def test_sigterm_lets_requests_under_way_finish(self):
-    server = self._start().wait_until_ready()
+    server = self._start("--drain_seconds=100").wait_until_ready()
     call = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-    request = exports.request("slow", steps=np.int32(20_000))
-    future = call.future(request.SerializeToString(), timeout=server_process.CALL_SECONDS)
-    time.sleep(0.1)
+    request = exports.request("slow", steps=np.int32(50_000))
+    future = call.future(request.SerializeToString(), timeout=server_process.WAIT_SECONDS)
+    server.wait_until_busy()
     self.assertEqual(server.stop(), 0)
     self.assertNotEmpty(future.result())
     self.assertIn("stopped", server.log)
@@ -174,7 +174,7 @@ class TransportTest(tf.test.TestCase):
     call = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
     request = exports.request("slow", steps=np.int32(_SLOW_STEPS))
     future = call.future(request.SerializeToString())
-    time.sleep(0.5)
+    server.wait_until_busy()
     self.assertEqual(server.stop(), 0)
     self.assertIsNotNone(future.exception())
     self.assertIn("was cut off", server.log)

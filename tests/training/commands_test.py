@@ -106,6 +106,11 @@ class CommandsTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       self.commands(**fields)
 
+  def test_work_dir_is_where_the_command_was_typed(self):
+    with absltest.mock.patch.dict(os.environ, {"BUILD_WORKING_DIRECTORY": "/home/me"}):
+      self.assertEqual(commands.Options("runs/a").work_dir, "/home/me/runs/a")
+      self.assertEqual(commands.Options("/data/a").work_dir, "/data/a")
+
   def test_plan_comes_back_from_json(self):
     self.assertEqual(plan.LaunchPlan.from_json(_PLAN.to_json()), _PLAN)
 

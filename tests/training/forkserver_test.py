@@ -136,6 +136,23 @@ class ForkServerTest(parameterized.TestCase):
     self.assertEqual(self.wait(process), -signal.SIGINT)
     self.assertIn("KeyboardInterrupt", self.read_log())
 
+  def test_child_reads_the_sources_that_were_imported(self):
+    package = os.path.join(self.folder, "tf_taskology")
+    os.mkdir(package)
+    path = os.path.join(package, "edited.py")
+    with open(path, "w") as file:
+      file.write("def answer():\n  return 'old'\n")
+    program = (
+      "import inspect\nfrom tf_taskology import edited\nprint(inspect.getsource(edited.answer))"
+    )
+    self.write_module("program", program)
+    server = self.start_server("tf_taskology.edited")
+    self.wait_ready(server)
+    with open(path, "w") as file:
+      file.write("# A line above.\ndef answer():\n  return 'new'\n")
+    self.assertEqual(self.wait(self.start(server, "program")), 0)
+    self.assertEqual(self.read_log(), "def answer():\n  return 'old'\n\n")
+
   def test_killed_server_leaves_its_children_and_is_started_anew(self):
     self.write_module("program", "import sys, time\ntime.sleep(float(sys.argv[1]))")
     server = self.start_server("json")

@@ -105,6 +105,17 @@ class LiveTableTest(parameterized.TestCase):
     self.assertEqual(live_table.duration(secs), text)
 
   @parameterized.parameters(
+    ("", ""),
+    ("I1122 Building.\nSegmentation fault\n", "Segmentation fault"),
+    ("in user code:\n\n  File 1\n  TypeError: no such argument\n\nCall\n", "TypeError: no such argument"),
+    ("I1122 Done.\nError: depth has no data.\n", "Error: depth has no data."),
+    ("tf.errors.NotFoundError: x", "tf.errors.NotFoundError: x"),
+    ("a" * 400, "a" * 297 + "..."),
+  )  # fmt: skip
+  def test_one_line(self, text, line):
+    self.assertEqual(live_table.one_line(text), line)
+
+  @parameterized.parameters(
     ("restart in 3s", _DEPTH, 1000, "restart in 3s"),
     ("running", None, 1000, "starting"),
     ("running", _DEPTH, 1010, "training"),

@@ -8,9 +8,10 @@ from tf_taskology.tasks import task
 
 
 class DepthNormals(consistency_loss.ConsistencyLoss):
-  """Cosine distance between the predicted normals and the normals of the predicted depth (Taskology eq. 6).
+  """Cosine distance between predicted normals and normals of predicted depth (Taskology eq. 6).
 
-  One term, "cosine": the mean of 1 - cos over pixels where both are known. It says nothing about the scale of depth.
+  One term, "cosine": the mean of 1 - cos over pixels where both are known. It says nothing about
+  the scale of depth.
   """
 
   def __init__(
@@ -31,18 +32,21 @@ class DepthNormals(consistency_loss.ConsistencyLoss):
       weights: see `ConsistencyLoss`, e.g. {"depth": 0.2, "normals": 1.0}.
       labelled_weights: see `ConsistencyLoss`.
       agreement_temperature: None for equal pixels. Else each pixel's gradient is multiplied by
-        w = exp(-(1 - cos) / temperature), so that pixels on which the two networks contradict each other, where nothing
-        tells who is wrong, pull little. Not used when either side is a label. The term is then temperature * (1 - w),
-        whose gradient is that of the weighted loss and which, unlike it, grows with disagreement.
-      agreement_normalised: divide by the sum of w instead of the number of pixels. The default lets the total pull
-        shrink where networks disagree; True keeps it constant, and leaves it to ever fewer pixels.
-      edge_threshold: None, or leave out pixels whose window holds a jump of depth by more than this ratio
-        (`depth_edges.depth_edges`): the differences there span two surfaces. An untrained depth network may jump
-        everywhere, and then learns nothing.
-      window: side in pixels of the window, odd, in which a plane is fitted to depth for its normals; 1 takes differences
-        of neighbours. Larger ones make noisy depth a better teacher, and blur edges (see `edge_threshold`).
-      jit_compile: run the loss under XLA. On CPUs this saves about a third of its time, a few milliseconds on small
-        images, and costs a second or two once.
+        w = exp(-(1 - cos) / temperature), so that pixels on which the two networks contradict each
+        other, where nothing tells who is wrong, pull little. Not used when either side is a label.
+        The term is then temperature * (1 - w), whose gradient is that of the weighted loss and
+        which, unlike it, grows with disagreement.
+      agreement_normalised: divide by the sum of w instead of the number of pixels. The default lets
+        the total pull shrink where networks disagree; True keeps it constant, and leaves it to ever
+        fewer pixels.
+      edge_threshold: None, or leave out pixels whose window holds a jump of depth by more than this
+        ratio (`depth_edges.depth_edges`): the differences there span two surfaces. An untrained
+        depth network may jump everywhere, and then learns nothing.
+      window: side in pixels of the window, odd, in which a plane is fitted to depth for its
+        normals; 1 takes differences of neighbours. Larger ones make noisy depth a better teacher,
+        and blur edges (see `edge_threshold`).
+      jit_compile: run the loss under XLA. On CPUs this saves about a third of its time, a few
+        milliseconds on small images, and costs a second or two once.
       frames: frames of the sample on which consistency is asked.
       name: of the tf.Module.
 

@@ -10,17 +10,20 @@ from tf_taskology.tasks import task
 class TwoView(consistency_loss.ConsistencyLoss):
   """Depth of two frames against each other and against both images, with known camera motion.
 
-  The pose between the frames is in metres, so this sees the scale of depth, on images without any label. Each frame's
-  pixels are lifted with its depth, moved into the other frame and compared with what is seen there. Both directions are
-  evaluated. Terms, each multiplied by its own weight:
+  The pose between the frames is in metres, so this sees the scale of depth, on images without any
+  label. Each frame's pixels are lifted with its depth, moved into the other frame and compared with
+  what is seen there. Both directions are evaluated. Terms, each multiplied by its own weight:
 
     l1: mean absolute colour difference (colours in 0..1).
-    ssim: (1 - SSIM) / 2 over 3 x 3 windows of the prediction's grid (`image_similarity.ssim_distance`).
-    geometric: |z' - z| / (z' + z), z' the moved point's depth and z the depth predicted there (Bian et al. 2019).
+    ssim: (1 - SSIM) / 2 over 3 x 3 windows of the prediction's grid
+      (`image_similarity.ssim_distance`).
+    geometric: |z' - z| / (z' + z), z' the moved point's depth and z the depth predicted there (Bian
+      et al. 2019).
     smoothness: edge-aware smoothness of disparity divided by its mean.
 
-  The scene must stand still between the frames. Reading colours, images are averaged over the footprint of a prediction
-  pixel first: this takes away noise, and widens the range from which wrong depth finds the right one.
+  The scene must stand still between the frames. Reading colours, images are averaged over the
+  footprint of a prediction pixel first: this takes away noise, and widens the range from which
+  wrong depth finds the right one.
   """
 
   def __init__(
@@ -46,11 +49,14 @@ class TwoView(consistency_loss.ConsistencyLoss):
       ssim: the same; its 3.0, times the 0.5 that it applies to this term besides.
       geometric: weight of the term; the default is that of Bian et al. 2019.
       smoothness: weight of the term; the default is that of Depth from Videos in the Wild.
-      occlusion_tolerance: a pixel counts as occluded, and is left out, when it lies behind the other frame's surface by
-        more than this share of its depth. Depth from Videos in the Wild uses 0, which drops about half of all pixels.
-      match_brightness: bring the sampled image to the mean and standard deviation of the other (a channel and image
-        over what both see) before comparing, for cameras that adapt exposure or white balance between frames.
-      jit_compile: run the loss under XLA. On CPUs this takes a third of the time, and costs a few seconds once.
+      occlusion_tolerance: a pixel counts as occluded, and is left out, when it lies behind the
+        other frame's surface by more than this share of its depth. Depth from Videos in the Wild
+        uses 0, which drops about half of all pixels.
+      match_brightness: bring the sampled image to the mean and standard deviation of the other (a
+        channel and image over what both see) before comparing, for cameras that adapt exposure or
+        white balance between frames.
+      jit_compile: run the loss under XLA. On CPUs this takes a third of the time, and costs a few
+        seconds once.
       frames: the two frames of the sample.
       name: of the tf.Module.
 
@@ -104,7 +110,8 @@ class TwoView(consistency_loss.ConsistencyLoss):
 
     motion = cameras.relative_pose(pose, other_pose)
     pixels, moved_depth, visible = warping.reproject(depth, intrinsics, other_intrinsics, motion)
-    # Missing depth is sunk so far that a sample which mixes any of it in is negative, and so never visible.
+    # Missing depth is sunk so far that a sample which mixes any of it in is negative, and so never
+    # visible.
     sunk = tf.where(other_depth > 0, other_depth, -1e9 * tf.ones_like(other_depth))
     seen_depth = warping.sample(sunk, pixels)
     in_view = moved_depth <= seen_depth * (1 + self._occlusion_tolerance)
@@ -134,13 +141,13 @@ class TwoView(consistency_loss.ConsistencyLoss):
     }
 
   def _both_directions(self, x):
-    """The value at the source and at the target frame, first in one direction and then in the other: [2 batch, ...]."""
+    """Values at the source and at the target frames, both directions: twice [2 batch, ...]."""
     first, second = x[:, self._frames[0]], x[:, self._frames[1]]
     return tf.concat([first, second], axis=0), tf.concat([second, first], axis=0)
 
 
 def _footprint_mean(image, stride, dtype):
-  """Colours in 0..1, averaged over the odd window that reaches halfway to the next prediction pixel."""
+  """Colours in 0..1, means over the odd window that reaches halfway to the next stride."""
   image = tf.cast(image, dtype) / 255
   window = 2 * (stride // 2) + 1
   if window == 1:

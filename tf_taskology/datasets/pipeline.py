@@ -24,7 +24,7 @@ def training_batches(
   Args:
     source: a `datasets.source.Source`.
     split: which part of it.
-    batch_size: samples a batch (of this worker).
+    batch_size: samples a batch (of one replica).
     num_frames: frames kept of each sample.
     labels: names of the labels kept.
     pose: whether camera poses are kept.
@@ -38,6 +38,11 @@ def training_batches(
   _check(source, split, num_frames, labels, pose)
   dataset = source.dataset(split)
   if input_context is not None and input_context.num_input_pipelines > 1:
+    if source.num_samples(split) < input_context.num_input_pipelines:
+      raise ValueError(
+        f"{source.describe()}: split {split!r} has {source.num_samples(split)} sample(s) for "
+        f"{input_context.num_input_pipelines} workers; each needs one at least."
+      )
     dataset = dataset.shard(input_context.num_input_pipelines, input_context.input_pipeline_id)
   dataset = dataset.map(
     lambda e: element.select(e, num_frames, labels, pose), num_parallel_calls=tf.data.AUTOTUNE
@@ -67,11 +72,12 @@ def augmented(dataset: tf.data.Dataset, augmentation, part: str | None, seed: in
   return dataset.enumerate().map(augment, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def timed(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def timed(dataset: tf.data.Dataset, num_workers: int = 1) -> tf.data.Dataset:
   """Adds "waiting_secs" [batch]: how long the consumer waited for each batch, measured in the pipeline itself.
 
   `zip` asks its parts in order, so the clock is read when the consumer asks and again when the batch is there.
-  Nothing may be buffered behind this stage.
+  Nothing may be buffered behind this stage. Several workers wait side by side: each one's seconds are divided by their
+  number, so that the sum over all is their mean.
   """
   asked = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
 
@@ -79,7 +85,7 @@ def timed(dataset: tf.data.Dataset) -> tf.data.Dataset:
     with tf.control_dependencies(tf.nest.flatten(batch)):
       waited = tf.timestamp() - start
     size = tf.shape(tf.nest.flatten(batch)[0])[0]
-    return {**batch, "waiting_secs": tf.fill([size], tf.cast(waited, tf.float32))}
+    return {**batch, "waiting_secs": tf.fill([size], tf.cast(waited, tf.float32) / num_workers)}
 
   dataset = tf.data.Dataset.zip((asked, dataset)).map(measure)
   options = tf.data.Options()

@@ -6,7 +6,7 @@ from tf_taskology.datasets import rgbd_check_images, rgbd_files, rgbd_geometry
 
 _FIELD_OF_VIEW = (20.0, 140.0)  # degrees
 _MAX_PAIRS = 6
-_GRID = 8  # every so many-th pixel of depth is reprojected
+_GRID = 60  # rows of depth that are reprojected, about
 
 
 def check(recording, color_size, depth_size, findings) -> list[tuple[str, str]]:
@@ -30,7 +30,7 @@ def _check_intrinsics(camera, size, kind, findings):
   height, width = size
   fx, fy, cx, cy = camera[0, 0], camera[1, 1], camera[0, 2], camera[1, 2]
   value = f"fx {fx:.1f}, fy {fy:.1f}, cx {cx:.1f}, cy {cy:.1f}"
-  if not np.all(np.isfinite(camera)) or fx <= 0 or fy <= 0:
+  if not _is_camera(camera):
     findings.error(f"{kind} intrinsics are no camera's: {value}")
     return (f"{kind} camera", value)
   if not np.allclose(camera[2], (0, 0, 1)) or abs(camera[1, 0]) > 1e-6:
@@ -60,6 +60,10 @@ def _check_intrinsics(camera, size, kind, findings):
       f"fx {fx:.1f} and fy {fy:.1f} of {kind} differ by more than a tenth: pixels are rarely that oblong"
     )
   return (f"{kind} camera", f"{value}; {angle:.0f} degrees across")
+
+
+def _is_camera(camera):
+  return bool(np.all(np.isfinite(camera)) and camera[0, 0] > 0 and camera[1, 1] > 0)
 
 
 def _check_poses(recording, color_size, depth_size, findings):
@@ -117,6 +121,8 @@ def _check_agreement(recording, valid, color_size, depth_size, findings):
   camera = recording.depth_intrinsics
   if camera is None:
     camera = rgbd_geometry.scaled_intrinsics(recording.intrinsics, color_size, depth_size)
+  if not _is_camera(camera):
+    return []
   with_depth = [frame for frame in valid if frame.depth]
   step = max(1, min(20, len(with_depth) // 4))
   starts = np.unique(np.linspace(0, len(with_depth) - step - 1, _MAX_PAIRS).astype(int))
@@ -131,7 +137,10 @@ def _check_agreement(recording, valid, color_size, depth_size, findings):
     given.append(_reprojection_error(*depths, camera, motion))
     motion = second.pose @ np.linalg.inv(first.pose)
     inverted.append(_reprojection_error(*depths, camera, motion))
-  if not given or np.all(np.isnan(given)):
+  if not given:
+    return []
+  if np.all(np.isnan(given)):
+    findings.note(f"frames {step} apart see nothing in common, if poses and intrinsics are right")
     return []
   error = float(np.nanmedian(given))
   other = float(np.nanmedian(inverted)) if not np.all(np.isnan(inverted)) else np.inf
@@ -149,7 +158,8 @@ def _check_agreement(recording, valid, color_size, depth_size, findings):
 
 def _reprojection_error(depth, target, camera, motion):
   """Median relative difference of depth carried to the target's frame; NaN where nothing overlaps."""
-  rows, columns = np.mgrid[: depth.shape[0] : _GRID, : depth.shape[1] : _GRID]
+  spacing = max(1, depth.shape[0] // _GRID)
+  rows, columns = np.mgrid[: depth.shape[0] : spacing, : depth.shape[1] : spacing]
   z = depth[rows, columns]
   rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ np.linalg.inv(camera).T
   points = (rays * z[..., np.newaxis])[z > 0] @ motion[:3, :3].T + motion[:3, 3]

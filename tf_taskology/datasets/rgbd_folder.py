@@ -36,7 +36,7 @@ class RgbdFolder(source.Source):
     depth_scale: stored units per metre (1000: millimetres); None for the layout's.
     intrinsics: (fx, fy, cx, cy) of the colour images as stored, pixels; None reads the layout's file.
     keep_aspect: cut off what does not fit into image_size; otherwise stretch.
-    normals_step: pixels between the neighbours from whose depths a normal is derived; more is smoother and coarser.
+    normals_window: derived normals are fitted to so many pixels squared (odd); more is smoother, 1 takes neighbours.
     splits: name -> (begin, end), shares of the frames of each recording, in order of time.
 
   Raises:
@@ -55,17 +55,17 @@ class RgbdFolder(source.Source):
     depth_scale: float | None = None,
     intrinsics: Sequence[float] | None = None,
     keep_aspect: bool = True,
-    normals_step: int = 2,
+    normals_window: int = 3,
     splits: Mapping[str, tuple[float, float]] | None = None,
   ):
     counts = dict(
       num_frames=num_frames,
       frame_step=frame_step,
       sample_step=sample_step,
-      normals_step=normals_step,
+      normals_window=normals_window,
     )
     _check_arguments(labels, counts, depth_scale, intrinsics)
-    self._normals_step = normals_step
+    self._normals_window = normals_window
     self._paths = (path,) if isinstance(path, str) else tuple(path)
     if not self._paths:
       raise ValueError("RgbdFolder: path must name at least one folder, got an empty list.")
@@ -141,9 +141,12 @@ class RgbdFolder(source.Source):
     return spec
 
   def prepare(self):
+    """Looks at the first and last bytes of every image, so that a bad file stops training before it begins."""
     dropped = sum(item.invalid_poses for item in self._recordings) if self._has_poses else 0
     if dropped:
       logging.info("%s: %d frames without a valid pose are left out", self.describe(), dropped)
+    for item in self._recordings:
+      rgbd_index.check_files(item, with_labels=bool(self._labels))
 
   def num_samples(self, split: str) -> int:
     return len(self._samples(split))
@@ -235,15 +238,15 @@ class RgbdFolder(source.Source):
     if "normals" in self._labels:
       labels["normals"] = tf.cond(
         normals_path == "",
-        lambda: _derived_normals(depth, about["intrinsics"], self._normals_step),
+        lambda: _derived_normals(depth, about["intrinsics"], self._normals_window),
         lambda: _stored_normals(normals_path, about),
       )
     return labels
 
 
-def _derived_normals(depth, intrinsics, step):
-  normals, _ = surface_normals.depth_to_normals(depth, intrinsics, step)
-  jumps = depth_edges.depth_edges(depth, _NORMALS_MAX_JUMP, margin=step - 1)
+def _derived_normals(depth, intrinsics, window):
+  normals, _ = surface_normals.depth_to_normals(depth, intrinsics, window)
+  jumps = depth_edges.depth_edges(depth, _NORMALS_MAX_JUMP, margin=window // 2)
   return tf.where(jumps, tf.zeros_like(normals), normals)
 
 
@@ -263,6 +266,8 @@ def _check_arguments(labels, counts, depth_scale, intrinsics):
   for name, value in counts.items():
     if value < 1:
       raise ValueError(f"RgbdFolder: {name} must be 1 or more, got {value}.")
+  if counts["normals_window"] % 2 == 0:
+    raise ValueError(f"RgbdFolder: normals_window must be odd, got {counts['normals_window']}.")
   if depth_scale is not None and depth_scale <= 0:
     raise ValueError(
       f"RgbdFolder: depth_scale, stored units per metre, must be above 0, got {depth_scale}."

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tf_taskology.datasets import rgbd_files, rgbd_geometry, rgbd_layouts
+from tf_taskology.datasets import rgbd_files, rgbd_geometry, rgbd_images, rgbd_layouts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,24 @@ def prepare(
     depth_scale or recording.depth_scale,
     tuple(frame for frame in recording.frames if rgbd_files.is_pose(frame.pose)),
   )
+
+
+def check_files(item: PreparedRecording, with_labels: bool):
+  """Raises ValueError that names the image files that are missing, truncated or of another size."""
+  kinds = [("color", item.resize.original)]
+  if with_labels:
+    kinds += [("depth", item.depth_size), ("normals", item.normals_size)]
+  bad = []
+  for kind, size in kinds:
+    paths = [getattr(frame, kind) for frame in item.recording.frames]
+    problems = ((path, rgbd_images.quick_check(path, size)) for path in paths if path)
+    bad += [f"{path!r}: {problem}" for path, problem in problems if problem]
+  if bad:
+    more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
+    raise ValueError(
+      f"RGB-D folder {item.recording.path!r} has {len(bad)} bad image file(s): {'; '.join(bad[:3])}{more}. "
+      "`python -m tf_taskology.check_data` lists them all."
+    )
 
 
 def color_camera(recording: rgbd_files.Recording, intrinsics: Sequence[float] | None) -> np.ndarray:

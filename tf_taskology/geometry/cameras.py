@@ -1,8 +1,8 @@
 """Pinhole cameras: pixels, depths, points and poses.
 
-Conventions, here and everywhere: camera frame x right, y down, z forward; depth is z in metres, 0 where missing;
-pixel centres are at integer coordinates, (0, 0) the top left pixel's; x is the column. `...` stands for any leading
-dimensions, usually [batch, frames].
+Conventions, here and everywhere: camera frame x right, y down, z forward; depth is z in metres, 0
+where missing; pixel centres are at integer coordinates, (0, 0) the top left pixel's; x is the
+column. `...` stands for any leading dimensions, usually [batch, frames].
 """
 
 import tensorflow as tf
@@ -20,7 +20,8 @@ def pixel_grid(height: int, width: int, dtype=tf.float32) -> tf.Tensor:
 def scale_intrinsics(intrinsics: tf.Tensor, scale) -> tf.Tensor:
   """Intrinsics of an image whose pixel (x, y) lies at (x / scale, y / scale) of the original.
 
-  Subsampling `image[::s, ::s]` is scale 1 / s. (Averaging blocks of pixels is not: it also moves the centre.)
+  Subsampling `image[::s, ::s]` is scale 1 / s. (Averaging blocks of pixels is not: it also moves
+  the centre.)
 
   Args:
     intrinsics: [..., 3, 3] float, pixels.
@@ -33,7 +34,8 @@ def scale_intrinsics(intrinsics: tf.Tensor, scale) -> tf.Tensor:
 
 
 def stride(image_size: tuple[int, int], size: tuple[int, int]) -> int:
-  """The stride s for which an image of `image_size` subsampled as `[::s, ::s]` has `size` (both (height, width)).
+  """The stride s for which an image of `image_size` subsampled as `[::s, ::s]` has `size` (both
+  (height, width)).
 
   Raises:
     ValueError: if there is none.
@@ -43,7 +45,8 @@ def stride(image_size: tuple[int, int], size: tuple[int, int]) -> int:
   result = -(-image_size[0] // size[0])
   if tuple(-(-side // result) for side in image_size) != tuple(size):
     raise ValueError(
-      f"No stride s makes an image of size {tuple(image_size)} (height, width) have size {tuple(size)} when subsampled "
+      f"No stride s makes an image of size {tuple(image_size)} (height, width) have size "
+      f"{tuple(size)} when subsampled "
       "as [::s, ::s]; predictions must be at such a size."
     )
   return result
@@ -86,7 +89,8 @@ def depth_to_points(depth: tf.Tensor, intrinsics: tf.Tensor) -> tf.Tensor:
     intrinsics: [..., 3, 3] float; pixels, for the resolution of `depth`.
 
   Returns:
-    [..., height, width, 3], same dtype, metres; 0 where depth is 0. Differentiable in both arguments.
+    [..., height, width, 3], same dtype, metres; 0 where depth is 0. Differentiable in both
+    arguments.
 
   Raises:
     ValueError: if a rank is wrong or the leading dimensions differ.
@@ -107,8 +111,10 @@ def project(
     min_depth: metres; points nearer than this (or behind the camera) have no projection.
 
   Returns:
-    pixels: [..., height, width, 2], (x, y). For points without a projection: finite, of no meaning, with zero gradient.
-    visible: [..., height, width, 1], same dtype, 1 where z > min_depth, else 0. Says nothing about image borders.
+    pixels: [..., height, width, 2], (x, y). For points without a projection: finite, of no meaning,
+      with zero gradient.
+    visible: [..., height, width, 1], same dtype, 1 where z > min_depth, else 0. Says nothing about
+      image borders.
   """
   x, y, z = tf.unstack(points, axis=-1)
   visible = z > min_depth
@@ -165,7 +171,7 @@ def relative_pose(source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def check_shapes(maps: tf.Tensor, matrices: tf.Tensor, channels: int = 1, size: int = 3):
-  """Raises ValueError unless maps is [..., height, width, channels] and matrices [..., size, size] of the same `...`."""
+  """Refuses all but maps [..., height, width, channels] with matrices [..., size, size]."""
   if maps.shape.rank is None or maps.shape.rank < 3 or maps.shape[-1] != channels:
     raise ValueError(
       f"Expected a map of shape [..., height, width, {channels}]. Received: {maps.shape}."

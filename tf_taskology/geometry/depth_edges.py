@@ -6,9 +6,10 @@ import tensorflow as tf
 def depth_edges(depth: tf.Tensor, threshold: float, margin: int = 0) -> tf.Tensor:
   """Pixels at which the surface breaks off: their neighbourhood is no patch of one smooth surface.
 
-  Inverse depth w is linear in pixel coordinates on every plane, however slanted. So the test is its second difference
-  along x and along y: |w[x-1] - 2 w[x] + w[x+1]| > threshold w[x]. Where depth jumps by a ratio of 1 + threshold, the
-  pixels on both sides are marked; so are sharp creases if the threshold is small.
+  Inverse depth w is linear in pixel coordinates on every plane, however slanted. So the test is its
+  second difference along x and along y: |w[x-1] - 2 w[x] + w[x+1]| > threshold w[x]. Where depth
+  jumps by a ratio of 1 + threshold, the pixels on both sides are marked; so are sharp creases if
+  the threshold is small.
 
   Args:
     depth: [..., height, width, 1] float, metres; 0 means missing. Predicted or measured.
@@ -16,7 +17,8 @@ def depth_edges(depth: tf.Tensor, threshold: float, margin: int = 0) -> tf.Tenso
     margin: pixels by which the marks grow in every direction.
 
   Returns:
-    [..., height, width, 1] bool. Only directions in which both neighbours have depth count, so none at missing depth.
+    [..., height, width, 1] bool. Only directions in which both neighbours have depth count, so none
+    at missing depth.
 
   Raises:
     ValueError: if the rank is wrong or height and width are not static.

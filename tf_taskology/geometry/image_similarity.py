@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 def box_mean(x: tf.Tensor) -> tf.Tensor:
-  """Means over 3 x 3 pixels, without padding: [..., height, width, c] -> [..., height - 2, width - 2, c]."""
+  """Means over 3 x 3 pixels, without padding: [..., h, w, c] -> [..., h - 2, w - 2, c]."""
   x = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
   return (x[..., :-2, :, :] + x[..., 1:-1, :, :] + x[..., 2:, :, :]) / 9
 
@@ -22,9 +22,10 @@ def ssim_distance(
   Args:
     x: [..., height, width, channels] float in 0..1.
     y: same shape.
-    weight: [..., height, width, 1] float in 0..1, of each pixel in the moments of the windows it is in.
-    c1: stabiliser of the luminance factor; None leaves that factor out (c1 = infinity in the reference), so that only
-      structure is compared, which a change of brightness does not touch.
+    weight: [..., height, width, 1] float in 0..1, of each pixel in the moments of the windows it is
+      in.
+    c1: stabiliser of the luminance factor; None leaves that factor out (c1 = infinity in the
+      reference), so that only structure is compared, which a change of brightness does not touch.
     c2: stabiliser of the structure factor.
     weight_epsilon: added to weights, so that windows without weight have moments.
 
@@ -51,7 +52,9 @@ def ssim_distance(
 
 
 def edge_aware_smoothness(values: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-  """Mean first difference of a map, less where the image has edges (Depth from Videos in the Wild, disparity term).
+  """Mean first difference of a map, less where the image has edges.
+
+  As the disparity term of Depth from Videos in the Wild.
 
   Args:
     values: [..., height, width, 1] float, divided by its mean so that scale does not matter.

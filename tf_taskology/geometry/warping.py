@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from tf_taskology.geometry import cameras
 
-# A pixel that a round trip in float32 moves out of the image by less than this, in pixels, still counts as inside.
+# A pixel that a round trip in float32 moves out of the image by less than this, in pixels, still
+# counts as inside.
 _BORDER = 1e-3
 
 
@@ -22,8 +23,8 @@ def reproject(
   Returns:
     pixels: [..., height, width, 2] (x, y) in the target frame; always finite.
     target_depth: [..., height, width, 1] metres, z of the same points in the target camera's frame.
-    visible: [..., height, width, 1], same dtype, 1 where the source has depth and the point is in front of the target
-      camera and inside its image; occlusion does not matter.
+    visible: [..., height, width, 1], same dtype, 1 where the source has depth and the point is in
+      front of the target camera and inside its image; occlusion does not matter.
 
   Raises:
     ValueError: if a rank is wrong or the leading dimensions differ.
@@ -31,8 +32,9 @@ def reproject(
   cameras.check_shapes(depth, target_intrinsics)
   cameras.check_shapes(depth, source_to_target, size=4)
   height, width = depth.shape[-3:-1]
-  # A point z K^-1 (x, y, 1) is seen at z H (x, y, 1) + K' t with H = K' R K^-1: one matrix an image instead of three
-  # products a pixel. Maps without a last axis, for loops over an axis of 1 or 3 run at a fraction of the speed.
+  # A point z K^-1 (x, y, 1) is seen at z H (x, y, 1) + K' t with H = K' R K^-1: one matrix an image
+  # instead of three products a pixel. Maps without a last axis, for loops over an axis of 1 or 3
+  # run at a fraction of the speed.
   homography = tf.linalg.matmul(
     tf.linalg.matmul(target_intrinsics, source_to_target[..., :3, :3]),
     cameras.inverse_intrinsics(intrinsics),
@@ -56,7 +58,7 @@ def reproject(
 
 
 def inside(pixels: tf.Tensor, height: int, width: int) -> tf.Tensor:
-  """1 where pixel coordinates [..., 2] lie between the centres of the image's outer pixels, else 0: [..., 1]."""
+  """1 where pixels [..., 2] lie between the centres of the outer pixels, else 0: [..., 1]."""
   limits = tf.constant([width - 1, height - 1], pixels.dtype)
   result = tf.reduce_all(
     (pixels >= -_BORDER) & (pixels <= limits + _BORDER), axis=-1, keepdims=True
@@ -72,11 +74,12 @@ def sample(image: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     pixels: [..., rows, columns, 2] float, (x, y), finite; leading dimensions as the image's.
 
   Returns:
-    [..., rows, columns, channels], dtype of `image`. Differentiable in both arguments; outside the image the gradient
-    with respect to `pixels` is 0 across the border.
+    [..., rows, columns, channels], dtype of `image`. Differentiable in both arguments; outside the
+    image the gradient with respect to `pixels` is 0 across the border.
 
   Raises:
-    ValueError: if a rank is wrong, the leading dimensions differ or the image is smaller than 2 x 2.
+    ValueError: if a rank is wrong, the leading dimensions differ or the image is smaller than 2 x
+      2.
   """
   if pixels.shape.rank is None or pixels.shape.rank < 3 or pixels.shape[-1] != 2:
     raise ValueError(f"Expected pixels of shape [..., rows, columns, 2]. Received: {pixels.shape}.")
@@ -97,8 +100,8 @@ def sample(image: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
   right = tf.cast(x - left, image.dtype)[..., tf.newaxis]
   down = tf.cast(y - top, image.dtype)[..., tf.newaxis]
 
-  # Each row of the table holds the four corners of a cell, so that one gather (and one scatter of the gradient) serves
-  # all four: reading rows that lie apart is what costs.
+  # Each row of the table holds the four corners of a cell, so that one gather (and one scatter of
+  # the gradient) serves all four: reading rows that lie apart is what costs.
   rows = tf.concat([image[..., :-1, :], image[..., 1:, :]], axis=-1)
   table = tf.reshape(
     tf.concat([rows[..., :-1, :, :], rows[..., 1:, :, :]], axis=-1), [-1, 4 * channels]

@@ -123,7 +123,13 @@ class Compact:
       x = tf.keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"{name}_pad")(x)
       padding = "valid"
     x = tf.keras.layers.Conv2D(
-      channels, 3, strides, padding, use_bias=not normalized, kernel_initializer="he_normal", name=name
+      channels,
+      3,
+      strides,
+      padding,
+      use_bias=not normalized,
+      kernel_initializer="he_normal",
+      name=name,
     )(x)
     if self._normalization == "batch":
       x = tf.keras.layers.BatchNormalization(name=f"{name}_norm")(x)

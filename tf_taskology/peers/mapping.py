@@ -1,9 +1,13 @@
 """How a model's signature relates to what peers are asked and what tasks call their outputs.
 
-Our own published modules need nothing here. A model that somebody else exported becomes a peer with a `Mapping`:
+Our own published modules need nothing here. A model that somebody else exported becomes a peer with a `Mapping`, in gin:
 
-  peers/mapping.Mapping.image_input = "input_1"
-  peers/mapping.Mapping.scale = 0.00392156862   # 0..255 -> 0..1
+  from tf_taskology.peers import mapping
+  mapping.ForeignOutput.tensor = "disparity"
+  mapping.ForeignOutput.invert = True
+  mapping.Mapping.outputs = {"depth": @mapping.ForeignOutput()}
+  mapping.Mapping.image_input = "input_1"
+  mapping.Mapping.scale = 0.00392156862  # 0..255 -> 0..1
 """
 
 import dataclasses

@@ -45,6 +45,7 @@ class PredictionStage:
     step_fn: Callable[[], int] = lambda: 0,
     parallel_calls: int = 8,
     prefetch: int = 2,
+    num_frames: int | None = None,
   ):
     """Prepares the stage.
 
@@ -55,6 +56,7 @@ class PredictionStage:
       step_fn: the own trainer's global step, for the records.
       parallel_calls: batches that are asked at once: at least the slowest peer's answer time over the time of a step.
       prefetch: finished batches kept ready.
+      num_frames: only so many frames of each sample are asked about, the first ones; None for all.
 
     Raises:
       ValueError: two peers answer one output, or a peer has no policy.
@@ -76,6 +78,7 @@ class PredictionStage:
     self._size = tuple(size)
     self._parallel_calls = parallel_calls
     self._prefetch = prefetch
+    self._num_frames = num_frames
     self._closed = threading.Event()
     self.failure = None
     self.records = {
@@ -119,7 +122,7 @@ class PredictionStage:
 
   def _add(self, batch):
     """One batch with predictions; graph code."""
-    image = batch[MEDIATOR][element.IMAGE]
+    image = batch[MEDIATOR][element.IMAGE][:, : self._num_frames]
     num_frames = image.shape[1]
     predictions, infos, ready_at = {}, {}, []
     for peer in self._peers:

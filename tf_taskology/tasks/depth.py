@@ -10,10 +10,13 @@ _DECODERS = ("log", "softplus")
 
 
 class Depth(task_lib.Task):
-  """Depth of every pixel: one output, "depth", [..., 1], metres along the optical axis, 0 where a label is missing.
+  """Depth of every pixel.
 
-  Taskology section 4.3 trains depth with supervision, but its text was not at hand, so the default loss, L1 of log
-  depth, is our choice: it is relative, as the metrics are, and less ruled by outliers at edges than a square.
+  One output, "depth": [..., 1], metres along the optical axis, 0 where a label is missing.
+
+  Taskology section 4.3 trains depth with supervision, but its text was not at hand, so the default
+  loss, L1 of log depth, is our choice: it is relative, as the metrics are, and less ruled by
+  outliers at edges than a square.
 
   Attributes:
     name: "depth".
@@ -33,16 +36,19 @@ class Depth(task_lib.Task):
     """Depth with a choice of loss and of what the last layer means.
 
     Args:
-      loss: "log_l1" or "log_l2": mean (squared) difference of log depth; "l1": mean difference in metres; "berhu":
-        reverse Huber, in metres, Laina et al. 2016 eq. 2 with c = 0.2 of the batch's largest error;
-        "scale_invariant": Eigen et al. 2014 eq. 4.
-      decoder: "log": the last layer is log(depth / mean_depth), bent smoothly to stay in [min_depth, max_depth];
-        "softplus": depth is the softplus of the last layer, as in Depth from Videos in the Wild (no disparity), shifted
-        so that 0 is mean_depth, above min_depth and bent smoothly to stay below max_depth.
-      mean_depth: metres; the depth that a last layer of zeros means, so that training starts at the right scale.
+      loss: "log_l1" or "log_l2": mean (squared) difference of log depth; "l1": mean difference in
+        metres; "berhu": reverse Huber, in metres, Laina et al. 2016 eq. 2 with c = 0.2 of the
+        batch's largest error; "scale_invariant": Eigen et al. 2014 eq. 4.
+      decoder: "log": the last layer is log(depth / mean_depth), bent smoothly to stay in
+        [min_depth, max_depth]; "softplus": depth is the softplus of the last layer, as in Depth
+        from Videos in the Wild (no disparity), shifted so that 0 is mean_depth, above min_depth and
+        bent smoothly to stay below max_depth.
+      mean_depth: metres; the depth that a last layer of zeros means, so that training starts at the
+        right scale.
       min_depth: metres.
       max_depth: metres.
-      scale_invariance: Eigen's lambda, for "scale_invariant" only: 0 is "log_l2" per image, 1 ignores scale.
+      scale_invariance: Eigen's lambda, for "scale_invariant" only: 0 is "log_l2" per image, 1
+        ignores scale.
     """
     self._losses = {
       "log_l1": _log_l1,
@@ -99,12 +105,13 @@ class Depth(task_lib.Task):
     """One term, named as the loss: a mean over labelled pixels."""
     mask = self.sample_weights(labels)
     label = tf.where(mask > 0, labels["depth"], tf.ones_like(mask))
-    # Where there is no label the prediction is replaced, so that nothing there can make a gradient, not even NaN.
+    # Where there is no label the prediction is replaced, so that nothing there can make a gradient,
+    # not even NaN.
     prediction = tf.where(mask > 0, predictions["depth"], tf.ones_like(mask))
     return {self._loss: self._losses[self._loss](label, prediction, mask)}
 
   def metrics(self):
-    """abs_rel: mean |z' - z| / z; delta1: share of pixels whose ratio to the label is below 1.25."""
+    """abs_rel: mean |z' - z| / z; delta1: share of pixels with a ratio below 1.25."""
     return {
       "abs_rel": task_lib.TaskMetric(self._abs_rel, name="abs_rel"),
       "delta1": task_lib.TaskMetric(self._delta1, name="delta1"),

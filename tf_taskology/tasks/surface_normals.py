@@ -8,12 +8,13 @@ from tf_taskology.tasks import task as task_lib
 
 
 class SurfaceNormals(task_lib.Task):
-  """Surface normal of every pixel: one output, "normals", [..., 3], (0, 0, 0) where a label is missing.
+  """Surface normal of every pixel.
 
-  Unit vectors in the camera frame (x right, y down, z forward) that face the camera: normal . ray < 0.
+  One output, "normals": [..., 3], (0, 0, 0) where a label is missing; unit vectors in the camera
+  frame (x right, y down, z forward) that face the camera: normal . ray < 0.
 
-  Taskology section 4.3 trains normals with supervision, but its text was not at hand, so the default loss, the cosine
-  distance, is our choice: it is what its consistency with depth uses (eq. 6).
+  Taskology section 4.3 trains normals with supervision, but its text was not at hand, so the
+  default loss, the cosine distance, is our choice: its consistency with depth uses it (eq. 6).
 
   Attributes:
     name: "normals".
@@ -25,9 +26,9 @@ class SurfaceNormals(task_lib.Task):
     """Surface normals with a choice of loss.
 
     Args:
-      loss: "cosine": 1 - cos of the angle to the label; "l1": mean absolute difference over the channels, as Vandenhende
-        et al. 2021; "l2": squared distance, twice the cosine distance; "angular": the angle in radians, which pulls
-        equally hard however near it is.
+      loss: "cosine": 1 - cos of the angle to the label; "l1": mean absolute difference over the
+        channels, as Vandenhende et al. 2021; "l2": squared distance, twice the cosine distance;
+        "angular": the angle in radians, which pulls equally hard however near it is.
     """
     self._losses = {"cosine": _cosine, "l1": _l1, "l2": _l2, "angular": _angle}
     if loss not in self._losses:
@@ -47,7 +48,7 @@ class SurfaceNormals(task_lib.Task):
     return 3
 
   def decode(self, raw):
-    """Unit normals from [..., 3]. Vectors shorter than 1e-6 come out shorter than 1; the gradient is always finite."""
+    """Unit normals from [..., 3]; vectors shorter than 1e-6 come out shorter than 1."""
     return {"normals": tf.math.l2_normalize(raw, axis=-1, epsilon=1e-12)}
 
   def loss(self, labels, predictions):
@@ -86,7 +87,7 @@ def _l2(label, prediction):
 
 
 def _angle(label, prediction):
-  """Angle in radians; by atan2 of sine and cosine, for acos loses all precision and its gradient at small angles."""
+  """Angle in radians; by atan2, for acos loses precision and gradient at small angles."""
   cross = tf.linalg.cross(label, prediction)
   # 1e-12 under the root keeps its gradient finite at angle 0; it adds at most 1e-6 rad.
   sine = tf.sqrt(tf.reduce_sum(cross * cross, axis=-1, keepdims=True) + 1e-12)

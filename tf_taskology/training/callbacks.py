@@ -7,52 +7,66 @@ import time
 from collections.abc import Callable
 
 import tensorflow as tf
+from absl import logging
 
 from tf_taskology.training import status as status_lib
 
 
 class Backup(tf.keras.callbacks.BackupAndRestore):
-  """`BackupAndRestore` that counts steps (not calls of the compiled loop) and saves once more when asked to stop.
+  """`BackupAndRestore` that counts steps (not calls of the compiled loop) and saves once more when training ends.
+
+  A checkpoint that cannot be written (a full disk) is logged, and the one before it stays; only the last one must be.
 
   Args:
     backup_dir: folder of the checkpoints.
     every_steps: steps between checkpoints.
-    should_stop: asked after every call of the loop; True saves and ends training.
+    should_stop: asked after every call of the loop, with whether a checkpoint is due; True ends training.
   """
 
-  def __init__(self, backup_dir: str, every_steps: int, should_stop: Callable[[], bool]):
+  def __init__(self, backup_dir: str, every_steps: int, should_stop: Callable[[bool], bool]):
     super().__init__(backup_dir, save_freq=every_steps, delete_checkpoint=False)
     self._should_stop = should_stop
     self._last_batch = -1
-
-  def on_train_batch_begin(self, batch, logs=None):
-    self._last_batch = min(self._last_batch, batch - 1)
-
-  def on_train_batch_end(self, batch, logs=None):
-    stop = self._should_stop()
-    self._batches_count += batch - self._last_batch
-    self._last_batch = batch
-    if stop or self._batches_count >= self.save_freq:
-      self._batches_count = 0
-      self._save(batch)
-    if stop:
-      self.model.stop_training = True
+    self._unsaved = False
 
   def on_epoch_begin(self, epoch, logs=None):
     super().on_epoch_begin(epoch, logs)
     self._last_batch = -1
 
-  def _save(self, batch):
-    self._training_state._ckpt_saved_batch.assign(batch)
-    self._backup(epoch=self._current_epoch, batch=batch)
+  def on_train_batch_begin(self, batch, logs=None):
+    self._last_batch = batch - 1  # a resumed epoch does not begin with batch 0
+
+  def on_train_batch_end(self, batch, logs=None):
+    self._batches_count += batch - self._last_batch
+    self._last_batch = batch
+    self._unsaved = True
+    due = self._batches_count >= self.save_freq
+    if self._should_stop(due):
+      self.model.stop_training = True
+    elif due:
+      try:
+        self._save()
+      except (OSError, tf.errors.OpError) as error:
+        logging.error("No checkpoint could be written to %s: %s", self.backup_dir, error)
+
+  def on_train_end(self, logs=None):
+    self.save_now()
+    super().on_train_end(logs)
 
   def save_now(self):
-    """Saves after a step at which `fit` was interrupted."""
-    self._save(self._last_batch)
+    """Saves what is not saved yet; to be called where `fit` was interrupted between two steps."""
+    if self._unsaved:
+      self._save()
+
+  def _save(self):
+    self._batches_count = 0
+    self._training_state._ckpt_saved_batch.assign(self._last_batch)
+    self._backup(epoch=self._current_epoch, batch=self._last_batch)
+    self._unsaved = False
 
 
 class Publish(tf.keras.callbacks.Callback):
-  """Publishes when its schedule says so, and once at the end.
+  """Publishes when its schedule says so.
 
   Args:
     publish: called with the global step; writes one version.
@@ -84,16 +98,22 @@ class Reporter:
     self.folder, self.status, self._enabled = folder, status, enabled
 
   def update(self, **fields):
-    """Changes fields of the status and writes it."""
+    """Changes fields of the status and writes it. Where that fails (a full disk) training goes on."""
     self.status = dataclasses.replace(self.status, time=time.time(), **fields)
     if self._enabled:
-      self.status.write(self.folder)
+      try:
+        self.status.write(self.folder)
+      except OSError as error:
+        logging.error("The status cannot be written: %s", error)
 
   def append_history(self, line: dict):
-    """Adds one line to history.jsonl."""
+    """Adds one line to history.jsonl. Where that fails training goes on."""
     if self._enabled:
-      with open(os.path.join(self.folder, "history.jsonl"), "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+      try:
+        with open(os.path.join(self.folder, "history.jsonl"), "a", encoding="utf-8") as file:
+          file.write(json.dumps(line) + "\n")
+      except OSError as error:
+        logging.error("The history cannot be written: %s", error)
 
 
 class Report(tf.keras.callbacks.Callback):
@@ -181,7 +201,8 @@ class Images(tf.keras.callbacks.Callback):
     draw: called with the model; returns name -> [n, height, width, 3] float in 0..1.
     every_epochs: epochs between pictures.
     global_step: returns the step.
-    writer: `tf.summary` writer.
+    writer: `tf.summary` writer; None on workers that are not chief, which draw all the same: the networks' averages
+      over replicas need all workers.
   """
 
   def __init__(self, draw, every_epochs: int, global_step, writer):
@@ -191,8 +212,10 @@ class Images(tf.keras.callbacks.Callback):
   def on_epoch_end(self, epoch, logs=None):
     if epoch % self._every_epochs:
       return
-    with self._writer.as_default(step=self._global_step()):
-      for name, images in self._draw(self.model).items():
-        tf.summary.image(name, images, max_outputs=4)
+    pictures = self._draw(self.model)
+    if self._writer is not None:
+      with self._writer.as_default(step=self._global_step()):
+        for name, images in pictures.items():
+          tf.summary.image(name, images, max_outputs=4)
 
 

@@ -78,8 +78,10 @@ class Options:
       )
     if self.threads is not None and self.threads < 0:
       raise ValueError(f"Options.threads must be None or >= 0. Received: {self.threads!r}.")
-    # Model servers want an absolute path, and children may not share the current folder.
-    object.__setattr__(self, "work_dir", os.path.abspath(self.work_dir))
+    # Absolute, as model servers want it; from where the command was typed, for Bazel runs it elsewhere.
+    typed_in = os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
+    work_dir = os.path.abspath(os.path.join(typed_in, os.path.expanduser(self.work_dir)))
+    object.__setattr__(self, "work_dir", work_dir)
 
   @property
   def server_path(self) -> str:

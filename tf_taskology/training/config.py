@@ -47,7 +47,7 @@ def parse(gin_files: Sequence[str], bindings: Sequence[str] = ()) -> experiment.
     raise
   except (ValueError, TypeError, OSError, RuntimeError, AttributeError) as error:
     raise ConfigError(_explain(error)) from error
-  _check_unused()
+  _check_unused([_find(p) for p in gin_files], bindings)
   return collective
 
 
@@ -135,6 +135,12 @@ def _check_macros(gin_files, bindings):
     raise ConfigError(f"{', '.join(unset)} must be set, in a gin file or with --gin_binding, e.g. '{unset[0]} = 1000'.")
 
 
+def _text(path):
+  """A gin file without comments."""
+  with open(path, encoding="utf-8") as file:
+    return re.sub(r"(?m)#.*$", "", file.read())
+
+
 def _texts(gin_files):
   """The text of gin files and of all that they include, without comments."""
   seen, texts, waiting = set(), [], list(gin_files)
@@ -143,18 +149,22 @@ def _texts(gin_files):
     if path in seen:
       continue
     seen.add(path)
-    with open(path, encoding="utf-8") as file:
-      text = re.sub(r"(?m)#.*$", "", file.read())
+    text = _text(path)
     texts.append(text)
     waiting += re.findall(r"(?m)^\s*include\s+['\"]([^'\"]+)['\"]", text)
   return texts
 
 
-def _check_unused():
-  """Refuses bindings that building the collective did not use."""
-  used = set()
-  for (scope, selector), parameters in gin_config._OPERATIVE_CONFIG.items():
-    used |= {(selector, p) for p in parameters}
+def _check_unused(gin_files, bindings):
+  """Refuses bindings that building the collective did not use.
+
+  Those of included files may be left over: an experiment that takes another data set leaves the old one's unused.
+  """
+  own = set()
+  for text in [*(_text(path) for path in gin_files), *bindings]:
+    for name in re.findall(r"(?m)^\s*([\w./]+\.\w+)\s*=", text):
+      scope, _, rest = name.rpartition("/")
+      own.add((scope, *rest.split(".")[-2:]))
   unused = []
   for (scope, selector), parameters in gin_config._CONFIG.items():
     if selector in ("gin.macro", "gin.constant"):
@@ -162,7 +172,7 @@ def _check_unused():
     unused += [
       f"{scope + '/' if scope else ''}{selector}.{p}"
       for p in parameters
-      if not _used(scope, selector, p)
+      if (scope, selector.split(".")[-1], p) in own and not _used(scope, selector, p)
     ]
   if unused:
     raise ConfigError(

@@ -25,7 +25,7 @@ def module_batches(
       does not see the same ones again.
     input_context: this worker's place, under multi-worker strategies.
   """
-  seed = collective.training.seed + 7919 * initial_step
+  seed = _seed(collective, initial_step, input_context)
   parts = {"dedicated": dedicated_batches(collective, spec, seed, input_context)}
   if fetch is not None:
     parts["mediator"] = mediator_batches(collective, collective.mediated(spec), seed, input_context)
@@ -34,21 +34,27 @@ def module_batches(
   if fetch is not None:
     dataset = _augment(dataset, collective.mediator.augmentation, "mediator", seed + 1)
   dataset = _with_options(dataset.prefetch(2))
-  return pipeline.timed(dataset if fetch is None else fetch(dataset))
+  return pipeline.timed(dataset if fetch is None else fetch(dataset), _num_workers(input_context))
 
 
-def synchronous_batches(collective: experiment.Collective, *, initial_step: int = 0) -> tf.data.Dataset:
+def synchronous_batches(
+  collective: experiment.Collective,
+  *,
+  initial_step: int = 0,
+  input_context: tf.distribute.InputContext | None = None,
+) -> tf.data.Dataset:
   """What `SynchronousCollective.fit` trains on: every module's dedicated batch and one mediator batch."""
-  seed = collective.training.seed + 7919 * initial_step
+  seed = _seed(collective, initial_step, input_context)
   parts = {}
   for spec in collective.modules:
-    dataset = tf.data.Dataset.zip({"dedicated": dedicated_batches(collective, spec, seed)})
+    dataset = tf.data.Dataset.zip({"dedicated": dedicated_batches(collective, spec, seed, input_context)})
     parts[spec.name] = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
   losses = [loss for loss in collective.consistency if loss.weights]
   if losses:
-    mediator = mediator_batches(collective, losses, seed)
+    mediator = mediator_batches(collective, losses, seed, input_context)
     parts["mediator"] = _augment(mediator, collective.mediator.augmentation, None, seed + 1)
-  return pipeline.timed(_with_options(tf.data.Dataset.zip(parts).prefetch(4)))
+  dataset = _with_options(tf.data.Dataset.zip(parts).prefetch(4))
+  return pipeline.timed(dataset, _num_workers(input_context))
 
 
 def dedicated_batches(collective, spec, seed, input_context=None) -> tf.data.Dataset:
@@ -56,7 +62,7 @@ def dedicated_batches(collective, spec, seed, input_context=None) -> tf.data.Dat
   return pipeline.training_batches(
     spec.dedicated,
     split="train",
-    batch_size=_per_worker(spec.batch_size, input_context),
+    batch_size=_per_replica(spec.batch_size, input_context),
     num_frames=spec.num_frames,
     labels=collective.labels_of(spec),
     flip=spec.flip,
@@ -71,7 +77,7 @@ def mediator_batches(collective, losses, seed, input_context=None) -> tf.data.Da
   return pipeline.training_batches(
     mediator.source,
     split=mediator.split,
-    batch_size=_per_worker(mediator.batch_size, input_context),
+    batch_size=_per_replica(mediator.batch_size, input_context),
     num_frames=1 + max(f for loss in losses for frames in loss.needs.values() for f in frames),
     pose=collective.needs_pose(losses),
     flip=mediator.flip,
@@ -86,8 +92,18 @@ def _augment(dataset, augmentation, part, seed):
   return pipeline.augmented(dataset, augmentation, part, seed)
 
 
-def _per_worker(batch_size, input_context):
+def _per_replica(batch_size, input_context):
   return input_context.get_per_replica_batch_size(batch_size) if input_context else batch_size
+
+
+def _num_workers(input_context):
+  return input_context.num_input_pipelines if input_context else 1
+
+
+def _seed(collective, initial_step, input_context):
+  """Differs between workers, so that they do not mirror and colour their samples alike."""
+  worker = input_context.input_pipeline_id if input_context else 0
+  return collective.training.seed + 7919 * initial_step + 104_729 * worker
 
 
 def _with_options(dataset):

@@ -4,6 +4,7 @@ Formatting is pure: the time is an argument, and the same view gives the same te
 """
 
 import dataclasses
+import re
 import time
 from collections.abc import Sequence
 from typing import TextIO
@@ -18,6 +19,8 @@ from tf_taskology.training import status as status_lib
 _WIDTH = 100  # When the terminal does not say.
 _SILENT_SECS = 15.0  # A trainer writes its status about once per second while it trains.
 _NUM_MESSAGES = 5
+_MESSAGE_LENGTH = 300
+_ERROR_LINE = re.compile(r"[\w.]*(Error|Exception)\b.*: ")  # The end of a traceback.
 _STYLES = {"training": "green", "done": "green", "failed": "bold red", "waiting": "yellow"}
 
 
@@ -107,13 +110,21 @@ def duration(secs: float | None) -> str:
   return f"{minutes}m{seconds:02}s" if minutes else f"{seconds}s"
 
 
+def one_line(text: str) -> str:
+  """The line of an error message that says most, cut to a readable length."""
+  lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+  errors = [line for line in lines if _ERROR_LINE.match(line)]
+  line = errors[-1] if errors else lines[-1]
+  return line if len(line) <= _MESSAGE_LENGTH else f"{line[: _MESSAGE_LENGTH - 3]}..."
+
+
 def module_line(module: ModuleView, now: float, started_at: float) -> str:
   """One line about one module, for logs."""
   parts = [f"{duration(now - started_at):>6}", module.name, module.state]
   if module.status:
     status = module.status
     if status.message:
-      parts[-1] += f" ({status.message})"
+      parts[-1] += f" ({one_line(status.message)})"
     parts.append(f"step {_step(status)}")
     parts.append(f"{_rate(status)} steps/s")
     parts.append(f"ETA {duration(status.eta_secs)}")
@@ -138,7 +149,8 @@ def render(view: View, now: float) -> rich.console.Group:
     sections += [_loss_table(view.modules), ""]
   for module in view.modules:
     if module.status and module.status.message:
-      sections.append(rich.text.Text(f"{module.name}: {module.status.message}", style="yellow"))
+      text = f"{module.name}: {one_line(module.status.message)}"
+      sections.append(rich.text.Text(text, style="yellow"))
   for at, text in list(view.messages)[-_NUM_MESSAGES:]:
     clock = time.strftime("%H:%M:%S", time.localtime(at))
     sections.append(rich.text.Text(f"{clock}  {text}", style="dim"))

@@ -47,16 +47,22 @@ class Module(tf.keras.Model):
     self.network = network
     self.tasks = list(tasks)
     self.outputs_of_tasks = tuple(output for task in tasks for output in task.outputs)
-    self.relations = [r for r in relations if self._takes_part(r)]
+    self.relations = [r for r in relations if self._trained_by(r.weights) or self._trained_by(r.labelled_weights)]
+    self.mediated = [r for r in self.relations if self._trained_by(r.weights)]
+    self.mediator_frames = self.frames_read(self.mediated)
     self.peer_of = dict(peer_of or {})
     self._compute = tf.function(self._compute_terms, jit_compile=True) if xla_losses else self._compute_terms
     self._task_metrics = {f"{t.name}/{n}": m for t in tasks for n, m in t.metrics().items()}
     self._term_means = TermMeans(name="terms")
     self._waiting = tf.keras.metrics.Sum(name="waiting_secs")
 
-  def _takes_part(self, relation) -> bool:
-    weights = [*relation.weights.items(), *relation.labelled_weights.items()]
-    return any(output in self.outputs_of_tasks and not schedules.is_zero(w) for output, w in weights)
+  def _trained_by(self, weights) -> bool:
+    return any(output in self.outputs_of_tasks and not schedules.is_zero(w) for output, w in weights.items())
+
+  def frames_read(self, relations: Sequence[consistency_loss.ConsistencyLoss]) -> int:
+    """How many frames of a mediator sample, from the first on, relations read of this module's outputs."""
+    frames = [f for r in relations for o in self.outputs_of_tasks for f in r.needs.get(o, ())]
+    return 1 + max(frames) if frames else 0
 
   @property
   def output_size(self) -> tuple[int, int]:
@@ -84,13 +90,16 @@ class Module(tf.keras.Model):
   def predict_parts(self, batch: Mapping, training: bool) -> dict[str, dict[str, tf.Tensor]]:
     """Predictions on the dedicated and the mediator images, in one pass where the images have one shape.
 
-    One pass gives batch normalisation statistics of both domains together, and keeps the cores busier.
+    One pass gives batch normalisation statistics of both domains together, and keeps the cores busier. Of mediator
+    samples only the first `mediator_frames` are looked at, those that a relation reads of this module.
     """
     images = {
       part: batch[part].get(element.AUGMENTED_IMAGE, batch[part][element.IMAGE])
       for part in ("dedicated", "mediator")
-      if part in batch and (part == "dedicated" or self.relations)
+      if part in batch and (part == "dedicated" or self.mediator_frames)
     }
+    if "mediator" in images:
+      images["mediator"] = images["mediator"][:, : self.mediator_frames]
     shapes = {tuple(image.shape[2:]) for image in images.values()}
     if len(images) < 2 or len(shapes) > 1:
       return {part: self(image, training=training) for part, image in images.items()}
@@ -166,10 +175,19 @@ class Module(tf.keras.Model):
     with tf.GradientTape() as tape:
       own = self.predict_parts(batch, training=True)
       total, terms = self.compute_terms(batch, own, step)
-      scaled = total / tf.distribute.get_strategy().num_replicas_in_sync
+      scaled = self.scaled(total)
     self.apply_gradients(tape.gradient(scaled, self.network.trainable_variables), total, batch)
     self.record(total, terms, batch, own)
     return self.results()
+
+  def scaled(self, total: tf.Tensor) -> tf.Tensor:
+    """What gradients are taken of: replicas' are summed, and in half precision small ones must not vanish."""
+    total /= tf.distribute.get_strategy().num_replicas_in_sync
+    return self.optimizer.get_scaled_loss(total) if self._scales_loss else total
+
+  @property
+  def _scales_loss(self):
+    return isinstance(self.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
 
   def apply_gradients(self, gradients, total: tf.Tensor, batch: Mapping):
     """Takes the optimiser's step, unless the loss is not a number: then training stops, weights untouched."""
@@ -179,6 +197,8 @@ class Module(tf.keras.Model):
     )
     with tf.control_dependencies([finite] if finite is not None else []):
       gradients = [tf.identity(g) if g is not None else None for g in gradients]
+    if self._scales_loss:
+      gradients = self.optimizer.get_unscaled_gradients(gradients)
     self.optimizer.apply_gradients(zip(gradients, self.network.trainable_variables, strict=True))
 
   def record(self, total, terms, batch, own):

@@ -49,8 +49,15 @@ class Peers:
       )
       policies[name] = _policy(settings, work_folder.export_dir(work_dir, name))
     self.names = tuple(policies)
+    answered = {output for p in peers for output in p.outputs}
+    frames = [f for loss in collective.mediated(spec) for o, fs in loss.needs.items() if o in answered for f in fs]
     self.stage = stage.PredictionStage(
-      peers, policies, size=size, step_fn=step_fn, parallel_calls=settings.in_flight
+      peers,
+      policies,
+      size=size,
+      step_fn=step_fn,
+      parallel_calls=settings.in_flight,
+      num_frames=1 + max(frames, default=0),
     )
 
   def records(self) -> dict[str, dict]:

@@ -11,13 +11,13 @@ class Drawer:
   """Draws a few dedicated and mediator samples with what the model says of them.
 
   Args:
-    sources: name of the row of pictures -> `datasets.source.Source`; the first samples of split "train" are taken.
+    datasets: name of the row of pictures -> dataset of single elements, of which the first are taken.
   """
 
-  def __init__(self, sources: dict):
+  def __init__(self, datasets: dict[str, tf.data.Dataset]):
     self._images = {}
-    for name, source in sources.items():
-      samples = source.dataset("train").take(_NUM_IMAGES).batch(_NUM_IMAGES)
+    for name, dataset in datasets.items():
+      samples = dataset.take(_NUM_IMAGES).batch(_NUM_IMAGES)
       self._images[name] = next(iter(samples))[element.IMAGE][:, :1]
 
   def __call__(self, model: tf.keras.Model) -> dict[str, tf.Tensor]:

@@ -1,5 +1,6 @@
 """The processes of one collective, kept running: trainers and model servers, and how they depend."""
 
+import dataclasses
 import functools
 import math
 import os
@@ -17,7 +18,6 @@ _TRAINER_END_SECS = 120.0
 _SERVER_END_SECS = 15.0
 # A server that ran so long has got somewhere.
 _SERVER_PROGRESS_SECS = 60.0
-_NUM_LAST_LINES = 3
 _ERROR = "Error: "  # How programs begin the sentence that they end with.
 
 
@@ -114,6 +114,8 @@ class Processes:
         self._versions.get(name),
         server.restarts,
       )
+    if status and not own_status:
+      status = dataclasses.replace(status, message="")  # Another process said that.
     return live_table.ModuleView(name, state, status, trainer.restarts, server_view)
 
   def _child(self, process_name, starter, module, is_server=False):
@@ -170,9 +172,7 @@ class Processes:
     with open(path, "rb") as file:
       file.seek(self._log_starts[path])
       text = file.read().decode(errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(_ERROR)]
-    said = errors[-1].removeprefix(_ERROR) if errors else " / ".join(lines[-_NUM_LAST_LINES:])
+    said = live_table.one_line(text).removeprefix(_ERROR)
     return f"{said or supervision.describe_exit(exit_code)} (log: {path})"
 
 

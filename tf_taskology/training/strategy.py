@@ -1,5 +1,7 @@
 """Strategies, precision and threads, by the names that gin files use."""
 
+import contextlib
+
 import tensorflow as tf
 
 
@@ -25,7 +27,42 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
   resolver = strategy.cluster_resolver
   if resolver is None or not resolver.task_type:
     return True
-  return resolver.task_type == "chief" or (resolver.task_type == "worker" and resolver.task_id == 0)
+  if "chief" in resolver.cluster_spec().jobs:
+    return resolver.task_type == "chief"
+  return resolver.task_type == "worker" and resolver.task_id == 0
+
+
+def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
+  """Whether several processes train together under this strategy."""
+  resolver = strategy.cluster_resolver
+  if resolver is None or not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    return False
+  jobs = resolver.cluster_spec().as_dict()
+  return len(jobs.get("chief", [])) + len(jobs.get("worker", [])) > 1
+
+
+def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
+  """Whether any worker gives True. Every worker must call it at the same point, and waits there for the others."""
+  if not is_multi_worker(strategy):
+    return flag
+
+  @tf.function
+  def count(value):
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+  total = strategy.run(count, args=(tf.constant(float(flag)),))
+  return float(strategy.experimental_local_results(total)[0]) > 0
+
+
+@contextlib.contextmanager
+def precision(policy: str):
+  """Keras layers that are made inside have this mixed-precision policy."""
+  previous = tf.keras.mixed_precision.global_policy()
+  tf.keras.mixed_precision.set_global_policy(policy)
+  try:
+    yield
+  finally:
+    tf.keras.mixed_precision.set_global_policy(previous)
 
 
 def check_batch_size(name: str, batch_size: int, strategy: tf.distribute.Strategy):

@@ -21,6 +21,9 @@ class SynchronousCollective(tf.keras.Model):
   def __init__(self, modules: Sequence[module_lib.Module], name: str = "collective"):
     super().__init__(name=name)
     self.modules = list(modules)
+    mediated = [relation for module in modules for relation in module.mediated]
+    for module in modules:
+      module.mediator_frames = module.frames_read(mediated)  # the others read it too
 
   def call(self, image: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
     """Predictions of all modules by output name; see `Module.call`."""
@@ -28,7 +31,6 @@ class SynchronousCollective(tf.keras.Model):
 
   def train_step(self, batch: Mapping) -> dict[str, tf.Tensor]:
     results = {}
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
     with tf.GradientTape(persistent=True) as tape:
       parts, own = {}, {}
       for module in self.modules:
@@ -45,7 +47,7 @@ class SynchronousCollective(tf.keras.Model):
             for name, prediction in own[other.name].get("mediator", {}).items()
           }
         totals[module.name], terms[module.name] = module.compute_terms(part, own[module.name], module.optimizer.iterations)
-      scaled = {name: total / replicas for name, total in totals.items()}
+      scaled = {module.name: module.scaled(totals[module.name]) for module in self.modules}
     for module in self.modules:
       name = module.name
       gradients = tape.gradient(scaled[name], module.network.trainable_variables)

@@ -4,14 +4,12 @@ import dataclasses
 import functools
 import os
 import re
-import signal
-import threading
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 from absl import logging
 
-from tf_taskology.peers import interrupts, publishing
+from tf_taskology.peers import interrupts, peer as peer_lib, publishing
 from tf_taskology.training import (
   callbacks,
   errors,
@@ -22,6 +20,7 @@ from tf_taskology.training import (
   peering,
   pictures,
   status as status_lib,
+  stopping,
   strategy as strategy_lib,
   synchronous,
   work_folder,
@@ -76,7 +75,8 @@ def train(
   chief = strategy_lib.is_chief(strategy)
   lock = locks.Lock(os.path.join(folder, locks.FILE_NAME), timeout_secs=20.0) if chief else None
   try:
-    return _Run(collective, work_dir, mode, name, strategy, peer_targets or {}).train(extra_callbacks)
+    with stopping.Stop(strategy) as stop:
+      return _Run(collective, work_dir, mode, name, strategy, peer_targets or {}, stop).train(extra_callbacks)
   finally:
     if lock is not None:
       lock.release()
@@ -85,7 +85,7 @@ def train(
 class _Run:
   """One call of `train`."""
 
-  def __init__(self, collective, work_dir, mode, name, strategy, peer_targets):
+  def __init__(self, collective, work_dir, mode, name, strategy, peer_targets, stop):
     self._collective, self._work_dir, self._mode, self._name = collective, work_dir, mode, name
     self._settings = collective.training
     self._strategy = strategy
@@ -97,7 +97,7 @@ class _Run:
     self._specs = list(collective.modules) if mode == "synchronous" else [collective.module(name)]
     self._peering = None
     self._peer_targets = peer_targets
-    self._stop = _stop_on_sigterm()
+    self._stop = stop
 
   def train(self, extra_callbacks) -> TrainResult:
     """See the function `train`."""
@@ -115,8 +115,11 @@ class _Run:
       self._fail(str(error))
       raise
     finally:
-      if self._peering is not None:
-        self._peering.stage.close()
+      self._close_peers()
+
+  def _close_peers(self):
+    if self._peering is not None:
+      self._peering.stage.close()
 
   def _fail(self, message):
     self._reporter.update(state="failed", message=message[:2000])
@@ -128,7 +131,7 @@ class _Run:
       strategy_lib.check_batch_size("Mediator.batch_size", self._collective.mediator.batch_size, self._strategy)
     publishers = self._publishers() if self._chief else {}
     self._reporter.update(message="preparing data")
-    for source in self._sources().values():
+    for source, _ in self._sources().values():
       source.prepare()
     self._reporter.update(message="building networks")
     with self._strategy.scope():
@@ -139,28 +142,37 @@ class _Run:
     self._reporter.update(step=step, initial_step=step, message="publishing")
     publish = functools.partial(self._publish, modules, publishers)
     publish(step)
-    if step < self._settings.steps:
-      dataset = self._dataset(step, modules[0])
-      self._fit(model, modules, dataset, step, publish, extra_callbacks)
+    if step < self._settings.steps and not self._stop.at_once:
+      try:
+        # Several workers end together, so no signal may take the batches from one of them.
+        with interrupts.closing_on_signals(self._close_peers, self._stop.signals):
+          self._fit(model, modules, self._dataset(step, modules[0]), step, publish, extra_callbacks)
+      except peer_lib.PeerClosed:
+        if not self._stop.at_once:
+          raise
     step = global_step(modules)
     stopped = step < self._settings.steps
     publish(step)
+    strategy_lib.any_worker(self._strategy, stopped)  # all leave together, when the chief has published
     self._reporter.update(state="waiting" if stopped else "done", message="stopped" if stopped else "", step=step, eta_secs=0.0)
     return TrainResult(step, stopped, {s.name: work_folder.export_dir(self._work_dir, s.name) for s in self._specs})
 
   def _sources(self):
-    """What is trained on, by a name for people."""
-    sources = {f"dedicated/{spec.name}": spec.dedicated for spec in self._specs}
-    if self._mode != "isolated" and self._collective.mediator is not None:
-      sources["mediator"] = self._collective.mediator.source
+    """What is trained on and the split, by a name for people."""
+    sources = {f"dedicated/{spec.name}": (spec.dedicated, "train") for spec in self._specs}
+    mediator = self._collective.mediator
+    if self._mode != "isolated" and mediator is not None:
+      sources["mediator"] = (mediator.source, mediator.split)
     return sources
 
   def _build(self, spec) -> module_lib.Module:
     """The compiled module with fresh weights."""
     tf.keras.utils.set_random_seed(self._settings.seed + 1000 * self._collective.modules.index(spec))
-    if self._settings.precision != "float32":
-      tf.keras.mixed_precision.set_global_policy(self._settings.precision)
-    network = spec.network(spec.tasks, spec.dedicated.image_size)
+    with strategy_lib.precision(self._settings.precision):
+      network = spec.network(spec.tasks, spec.dedicated.image_size)
+    optimizer = spec.optimization.build()
+    if self._settings.precision == "mixed_float16":
+      optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
     peer_of = {output: peer for peer, outputs in self._collective.peers_of(spec).items() for output in outputs}
     module = module_lib.Module(
       network,
@@ -170,7 +182,7 @@ class _Run:
       peer_of=peer_of,
       xla_losses=self._settings.xla_losses,
     )
-    module.compile(optimizer=spec.optimization.build(), steps_per_execution=self._settings.steps_per_execution)
+    module.compile(optimizer=optimizer, steps_per_execution=self._settings.steps_per_execution)
     module.optimizer.build(network.trainable_variables)
     return module
 
@@ -213,10 +225,7 @@ class _Run:
 
   def _dataset(self, step, module):
     """Batches from `step` on; before that, waits for the peers' first versions."""
-    if self._mode == "synchronous":
-      return inputs.synchronous_batches(self._collective, initial_step=step)
-    spec = self._specs[0]
-    fetch = None
+    spec, fetch = self._specs[0], None
     if self._mode == "distributed" and self._collective.mediated(spec):
       self._peering = peering.Peers(
         self._collective, spec, self._peer_targets, self._work_dir, module.output_size, lambda: global_step([module])
@@ -226,6 +235,8 @@ class _Run:
       fetch = self._peering.stage
 
     def batches(input_context=None):
+      if self._mode == "synchronous":
+        return inputs.synchronous_batches(self._collective, initial_step=step, input_context=input_context)
       return inputs.module_batches(
         self._collective, spec, fetch=fetch, initial_step=step, input_context=input_context
       )
@@ -244,33 +255,37 @@ class _Run:
     backup = callbacks.Backup(
       self._checkpoints(),
       settings.checkpoint_steps,
-      should_stop=lambda: self._stop.is_set() or get_step() >= settings.steps,
+      should_stop=lambda saving: get_step() >= settings.steps or self._stop.after_step(saving),
     )
     records = self._peering.records if self._peering is not None else dict
     used = [backup, callbacks.Report(self._reporter, get_step, records, writer), *extra_callbacks]
     if self._chief:
       used.append(callbacks.Publish(publish, schedule, get_step))
-      if settings.images_every_epochs:
-        draw = pictures.Drawer(self._sources())
-        used.append(callbacks.Images(draw, settings.images_every_epochs, get_step, writer))
-    close = self._peering.stage.close if self._peering is not None else lambda: None
+    if settings.images_every_epochs:
+      draw = pictures.Drawer({name: source.dataset(split) for name, (source, split) in self._sources().items()})
+      used.append(callbacks.Images(draw, settings.images_every_epochs, get_step, writer))
+    # `fit` lets go of the dataset's iterator, which cannot end while a request waits for a dead peer.
+    used.append(tf.keras.callbacks.LambdaCallback(on_train_end=lambda _: self._close_peers()))
     try:
-      with interrupts.closing_on_signals(close):
-        model.fit(
-          dataset,
-          epochs=-(-settings.steps // settings.steps_per_epoch),
-          initial_epoch=step // settings.steps_per_epoch,
-          steps_per_epoch=settings.steps_per_epoch,
-          callbacks=used,
-          verbose=0,
-        )
-    except tf.errors.OpError:
-      if self._stop.is_set():
+      model.fit(
+        dataset,
+        epochs=-(-settings.steps // settings.steps_per_epoch),
+        initial_epoch=step // settings.steps_per_epoch,
+        steps_per_epoch=settings.steps_per_epoch,
+        callbacks=used,
+        verbose=0,
+      )
+    except (tf.errors.OpError, ValueError):
+      # A stage that is closed before the first batch of all makes Keras raise a ValueError.
+      if self._stop.at_once:
         backup.save_now()
       elif self._peering is not None and self._peering.stage.failure is not None:
         raise self._peering.stage.failure from None
       else:
         raise
+    for name, record in records().items():
+      counts = {key: record[key] for key in ("version", "requests", "failures", "skipped")}
+      logging.info("Peer %s: %s", name, ", ".join(f"{key} {value}" for key, value in counts.items()))
 
 
 def global_step(modules: Sequence[module_lib.Module]) -> int:
@@ -294,11 +309,3 @@ def _not_finite_message(error, checkpoints):
   detail = " ".join((found.group(0) if found else str(error)).split())
   return f"{detail[:1500]} No weights were changed by this batch; the last good checkpoint is kept in {checkpoints}."
 
-
-def _stop_on_sigterm() -> threading.Event:
-  """An event that SIGTERM and SIGINT set: training saves and ends at the next step."""
-  event = threading.Event()
-  if threading.current_thread() is threading.main_thread():
-    for number in (signal.SIGTERM, signal.SIGINT):
-      signal.signal(number, lambda *_: event.set())
-  return event

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import socket
 import tempfile
 
 CONFIG = "config.gin"
@@ -54,7 +55,7 @@ def claim(work_dir: str, config_text: str) -> None:
 
 def write_atomically(path: str, text: str) -> None:
   """Writes a text file so that readers see the old one or the new one."""
-  temporary = f"{path}.tmp-{os.getpid()}"
+  temporary = f"{path}.tmp-{socket.gethostname()}-{os.getpid()}"
   with open(temporary, "w", encoding="utf-8") as file:
     file.write(text)
   os.replace(temporary, path)
@@ -62,6 +63,7 @@ def write_atomically(path: str, text: str) -> None:
 
 def _first_difference(old: str, new: str) -> str | None:
   def relevant(text):
+    text = re.sub(r"\\\n\s*", "", text)  # gin breaks long lines
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#") and not _MAY_CHANGE.search(line)]
 
   changes = [d for d in difflib.ndiff(relevant(old), relevant(new)) if d[0] in "+-"]

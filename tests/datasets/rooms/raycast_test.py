@@ -5,12 +5,12 @@ import math
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from tf_taskology.datasets.rooms import cameras, furniture, raycast, scene, surfaces
+from tf_taskology.datasets.rooms import cameras, furniture, layout, raycast, scene, surfaces
 
 
 def _room(parts, origin=(3.0, 3.0, 0.0), yaw=0.0):
   piece = furniture.Piece(parts, 1.0, 1.0)
-  return scene.assemble(np.array([6.0, 6.0, 3.0]), [scene.Placed(piece, origin, yaw)])
+  return scene.assemble(np.array([6.0, 6.0, 3.0]), [layout.Placed(piece, origin, yaw)])
 
 
 def _inside(kind, center, half, p) -> bool:

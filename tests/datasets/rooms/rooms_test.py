@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import numpy as np
 import psutil
@@ -86,7 +87,7 @@ class PrepareTest(tf.test.TestCase):
   def test_a_second_call_renders_nothing(self):
     folder = self.create_tempdir().full_path
     first = rooms.prepare(_config(), folder)
-    with tf.compat.v1.test.mock.patch.object(render, "render", side_effect=AssertionError):
+    with mock.patch.object(render, "render", side_effect=AssertionError):
       second = rooms.prepare(_config(), folder)
     self.assertEqual(first.data_path, second.data_path)
     self.assertLen(list(second.as_dataset(split="test")), 3)

@@ -102,9 +102,11 @@ class Draw:
     return low + (high - low) * self.random()
 
   def index(self, count: int) -> int:
+    """An integer from 0 to count - 1."""
     return int(self.random() * count)
 
   def chance(self, probability: float) -> bool:
+    """True with the given probability."""
     return self.random() < probability
 
 

@@ -74,6 +74,7 @@ class RoomsConfig(tfds.core.BuilderConfig):
     )
 
   def job(self) -> render.Job:
+    """What the renderer needs to know of this configuration."""
     return render.Job(self.domain, self.height, self.width, self.seed, self.strength)
 
   def counts(self) -> dict[str, int]:
@@ -106,6 +107,7 @@ class _Progress:
     self._done, self._start, self._logged = 0, time.monotonic(), time.monotonic()
 
   def step(self) -> None:
+    """Counts one example; logs every few seconds and at the end."""
     self._done += 1
     now = time.monotonic()
     if self._done == self._total or now - self._logged >= _LOG_SECONDS:
@@ -148,7 +150,6 @@ class Rooms(tfds.core.GeneratorBasedBuilder):
       builder=self,
       description=__doc__,
       features=features(self.builder_config.height, self.builder_config.width),
-      disable_shuffling=False,
     )
 
   def _split_generators(self, dl_manager):
