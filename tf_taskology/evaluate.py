@@ -13,7 +13,7 @@ import sys
 from absl import app, flags
 
 from tf_taskology.evaluation import evaluator, runs, spec, table_formats, tables
-from tf_taskology.training import config
+from tf_taskology.training import config, startup
 
 _WORK_DIR = flags.DEFINE_multi_string("work_dir", None, "Folder of a run; may be repeated.")
 _GIN_FILE = flags.DEFINE_multi_string(
@@ -58,4 +58,4 @@ def main(argv):
 
 if __name__ == "__main__":
   flags.mark_flag_as_required("work_dir")
-  app.run(main)
+  startup.run(main)

@@ -14,7 +14,7 @@ import time
 
 from absl import app, flags
 
-from tf_taskology.training import comparison, program
+from tf_taskology.training import comparison, program, startup
 
 _WORK_DIR = flags.DEFINE_string(
   "work_dir", None, "Folder of the runs and the report. Default: taskology_runs/quickstart where you are."
@@ -30,7 +30,7 @@ def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
   started = time.monotonic()
-  work_dir = program.user_path(_WORK_DIR.value or os.path.join("taskology_runs", "quickstart"))
+  work_dir = os.path.abspath(_WORK_DIR.value or os.path.join("taskology_runs", "quickstart"))
   start = comparison.Arm("start", "isolated", (f"STEPS = {_START_STEPS.value}",))
   steps = (f"STEPS = {_STEPS.value}", f"RAMP_BEGIN = {_START_STEPS.value}")
   arms = [
@@ -51,4 +51,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-  program.run(main)
+  startup.run(main)

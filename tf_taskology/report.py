@@ -12,6 +12,7 @@ import sys
 from absl import app, flags
 
 from tf_taskology.evaluation import report, runs
+from tf_taskology.training import startup
 
 _RUN = flags.DEFINE_multi_string("run", None, "name=work_dir, or a work folder; may be repeated.")
 _OUTPUT = flags.DEFINE_string("output", "report.html", "The file to write.")
@@ -37,4 +38,4 @@ def main(argv):
 
 if __name__ == "__main__":
   flags.mark_flag_as_required("run")
-  app.run(main)
+  startup.run(main)

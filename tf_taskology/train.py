@@ -9,9 +9,11 @@ Training resumes from the last checkpoint in the work folder. SIGTERM and Ctrl-C
 """
 # bazel: deps=//gin:experiments
 
+import os
+
 from absl import app, flags, logging
 
-from tf_taskology.training import config, experiment, program, strategy, trainer, work_folder
+from tf_taskology.training import config, experiment, program, startup, strategy, trainer, work_folder
 
 _GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "Gin file of the experiment. May be given several times.")
 _GIN_BINDING = flags.DEFINE_multi_string("gin_binding", [], 'Gin binding, e.g. "STEPS = 500". Beats the files.')
@@ -38,7 +40,7 @@ def main(argv):
     collective = config.parse(_GIN_FILE.value, _GIN_BINDING.value)
     targets = program.parse_peers(_PEER.value)
     program.check_module(collective, _MODE.value, _MODULE.value, targets)
-    work_dir = program.user_path(_WORK_DIR.value)
+    work_dir = os.path.abspath(os.path.expanduser(_WORK_DIR.value))
     work_folder.claim(work_dir, config.config_text())
     result = trainer.train(
       collective, work_dir=work_dir, mode=_MODE.value, module=_MODULE.value, peer_targets=targets
@@ -48,4 +50,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-  program.run(main)
+  startup.run(main)

@@ -24,7 +24,7 @@ class KillTest(runs.RunTestCase):
     self.kill_server("normals")
     self.kill_in_the_middle_of_a_publish("normals")
     self.kill_launcher(launcher)
-    last_step = max(self.status(module).step for module in self.modules) + 300
+    last_step = max(self.status(module).step for module in self.modules) + 1500
     again = self.start_collective(last_step)
     self.wait_for_exit(again)
     self.check_finished(last_step)

@@ -52,16 +52,16 @@ class SeveralMachinesTest(runs.RunTestCase):
     text = text.replace(
       "gin/rooms/depth_normals.gin", f"{runs.PLANES} --gin_binding='STEPS = {_STEPS}'"
     )
-    text = re.sub(r"(10\.0\.0\.\d):/data", lambda m: f"{m[1]}:{self.folder(m[1])}", text)
-    text = re.sub(r"(?<!\d):8500|=8500", lambda m: m[0].replace("8500", str(self.port)), text)
-    text = text.replace(":8500", f":{self.port}")
+    text = re.sub(r"(10\.0\.0\.\d):/data", lambda m: f"host:{self.folder(m[1])}", text)
     text = re.sub(r"(?<=[= ])/data", self.folder(machine), text)
+    text = re.sub(r"(?<=[:=])8500", str(self.port), text)
     for name, address in _MACHINES.items():
-      text = text.replace(f"{name}:/", "host:/").replace(name, address)
+      text = text.replace(name, address)
     return self.start(["bash", "-c", text], f"{machine}.log")
 
   def folder(self, machine):
-    return os.path.join(self.work_dir, machine)
+    """What `/data` is on a machine."""
+    return os.path.join(self.work_dir, f"machine{machine[-1]}")
 
   def test_commands_of_the_page(self):
     blocks = _blocks()
@@ -80,7 +80,7 @@ class SeveralMachinesTest(runs.RunTestCase):
       self.assertEqual((read.state, read.step), ("done", _STEPS))
       self.assertGreater(read.peers[peer].requests, 0)
       self.assertEqual(read.peers[peer].skipped, 0)
-    self.wait_until(lambda: self.copied() == [str(_STEPS)], "C has the last version only")
+    self.wait_until(lambda: self.copied() == [str(_STEPS)], "C has the last version")
     self.wait_until(lambda: f"version {_STEPS} available" in self.logs(), "C serves it")
     copier_c.kill()
     for server in (server_a, server_b, server_c):

@@ -59,7 +59,8 @@ def config_text() -> str:
 def search_path() -> list[str]:
   """Folders in which gin files are looked for."""
   project = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-  return [f for f in (os.environ.get("BUILD_WORKING_DIRECTORY"), os.getcwd(), project) if f]
+  folders = (os.environ.get("BUILD_WORKING_DIRECTORY"), os.getcwd(), project)
+  return list(dict.fromkeys(f for f in folders if f))
 
 
 def _find(path: str) -> str:

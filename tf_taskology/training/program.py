@@ -1,12 +1,11 @@
-"""What the programs have in common: quiet start, exit codes, the --peer flag."""
+"""What the programs that train have in common: exit codes, the --peer flag, quick ending."""
 
 import contextlib
 import os
 import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from absl import app, logging
+from absl import logging
 
 from tf_taskology.peers import peer
 from tf_taskology.training import errors, experiment, locks
@@ -17,22 +16,6 @@ EXIT_FAILED = 3  # training failed for good
 
 class UsageError(ValueError):
   """Flags that do not go together."""
-
-
-def quiet():
-  """Keeps third-party noise off stderr. Call it before TensorFlow is imported, where that is possible."""
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-  os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-  warnings.filterwarnings("ignore", category=UserWarning, module=r"(tensorflow_addons|keras|tensorflow)\b")
-  warnings.filterwarnings("ignore", category=DeprecationWarning)
-
-
-def run(main: Callable):
-  """`app.run` with short log lines."""
-  quiet()
-  logging.use_absl_handler()
-  logging.set_verbosity(logging.INFO)
-  app.run(main)
 
 
 @contextlib.contextmanager
@@ -60,16 +43,6 @@ def _exit(message, code):
   logging.flush()
   print(f"Error: {message}", file=sys.stderr, flush=True)
   sys.exit(code)
-
-
-def user_dir() -> str:
-  """The folder in which the user typed the command (Bazel runs programs elsewhere)."""
-  return os.environ.get("BUILD_WORKING_DIRECTORY") or os.getcwd()
-
-
-def user_path(path: str) -> str:
-  """A path as the user meant it: relative to the folder in which the command was typed."""
-  return os.path.join(user_dir(), os.path.expanduser(path))
 
 
 def parse_peers(values: Sequence[str]) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ import sys
 from absl import app, flags
 
 from tf_taskology.evaluation import runs, table_formats
-from tf_taskology.training import comparison, program
+from tf_taskology.training import comparison, program, startup
 
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder of all runs.", required=True)
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds: 0, 1, ....", lower_bound=1)
@@ -44,11 +44,11 @@ def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
     comparison.Arm("start", "isolated", begin, (_FULL,)),
     comparison.Arm("start, strong augmentation", "isolated", begin, (_STRONG,)),
     arm("isolated", "isolated", _FULL),
+    arm("full, distributed", "distributed", _FULL),
     arm("isolated, strong augmentation", "isolated", _STRONG, "start, strong augmentation"),
     arm("plain, synchronous", "synchronous", _PLAIN),
     arm("plain, distributed", "distributed", _PLAIN),
     arm("agreement, distributed", "distributed", _AGREEMENT),
-    arm("full, distributed", "distributed", _FULL),
     arm("full, synchronous", "synchronous", _FULL),
   ]
 
@@ -75,7 +75,7 @@ def main(argv):
   seeds = range(_SEEDS.value)
   with program.exit_codes():
     compared = comparison.Comparison(
-      program.user_path(_WORK_DIR.value), [_FULL], options={"report_secs": 60.0}, split=_SPLIT.value
+      _WORK_DIR.value, [_FULL], options={"report_secs": 60.0}, split=_SPLIT.value
     )
     compared.prepare()
     results = compared.run(arms, seeds)
@@ -89,4 +89,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-  program.run(main)
+  startup.run(main)
