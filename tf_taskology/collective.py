@@ -11,7 +11,7 @@ import sys
 
 from absl import app, flags
 
-from tf_taskology.training import commands, launcher, plan
+from tf_taskology.training import commands, launcher, plan, supervision
 
 _GIN_FILE = flags.DEFINE_multi_string(
   "gin_file", [], "Gin file of the experiment. May be given several times."
@@ -62,18 +62,21 @@ _REPORT_SECS = flags.DEFINE_float(
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
-  options = commands.Options(
-    work_dir=_WORK_DIR.value,
-    gin_files=tuple(_GIN_FILE.value),
-    gin_bindings=tuple(_GIN_BINDING.value),
-    mode=_MODE.value,
-    peers=tuple(_PEER.value),
-    model_server_binary=_MODEL_SERVER_BINARY.value,
-    start_method=_START_METHOD.value,
-    threads=_THREADS.value,
-    report_secs=_REPORT_SECS.value,
-  )
-  result = launcher.launch(options)
+  try:
+    options = commands.Options(
+      work_dir=_WORK_DIR.value,
+      gin_files=tuple(_GIN_FILE.value),
+      gin_bindings=tuple(_GIN_BINDING.value),
+      mode=_MODE.value,
+      peers=tuple(_PEER.value),
+      model_server_binary=_MODEL_SERVER_BINARY.value,
+      start_method=_START_METHOD.value,
+      threads=_THREADS.value,
+      report_secs=_REPORT_SECS.value,
+    )
+    result = launcher.launch(options)
+  except ValueError as error:
+    result = launcher.RunResult(supervision.EXIT_CONFIGURATION, str(error))
   if result.message:
     print(f"Error: {result.message}", file=sys.stderr)
   sys.exit(result.exit_code)

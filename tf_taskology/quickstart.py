@@ -21,7 +21,7 @@ _WORK_DIR = flags.DEFINE_string(
 )
 _GIN_FILE = flags.DEFINE_string("gin_file", "gin/rooms/quickstart.gin", "The experiment.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of initial weights and data order.", lower_bound=0)
-_START_STEPS = flags.DEFINE_integer("start_steps", 1400, "Steps that both train alone, without consistency.", lower_bound=1)
+_START_STEPS = flags.DEFINE_integer("start_steps", 1200, "Steps that both train alone, without consistency.", lower_bound=1)
 _STEPS = flags.DEFINE_integer("steps", 2000, "Step at which training ends.", lower_bound=2)
 _REPORT_SECS = flags.DEFINE_float("report_secs", 10.0, "Seconds between progress lines when there is no terminal.")
 
@@ -31,8 +31,9 @@ def main(argv):
     raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
   started = time.monotonic()
   work_dir = os.path.abspath(_WORK_DIR.value or os.path.join("taskology_runs", "quickstart"))
-  start = comparison.Arm("start", "isolated", (f"STEPS = {_START_STEPS.value}",))
-  steps = (f"STEPS = {_STEPS.value}", f"RAMP_BEGIN = {_START_STEPS.value}")
+  decay = f"DECAY_STEPS = {_STEPS.value}"
+  start = comparison.Arm("start", "isolated", (decay, f"STEPS = {_START_STEPS.value}"))
+  steps = (decay, f"STEPS = {_STEPS.value}", f"RAMP_BEGIN = {_START_STEPS.value}")
   arms = [
     comparison.Arm("isolated", "isolated", steps, start=start.name),
     comparison.Arm("collective", "distributed", steps, start=start.name),

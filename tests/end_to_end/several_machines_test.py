@@ -1,6 +1,6 @@
 """Runs the commands of docs/several_machines.md; loopback addresses stand for the machines."""
 
-# bazel: size=large, data=planes.gin //docs:files
+# bazel: size=large, data=planes.gin //:docs/several_machines.md
 # bazel: deps=//tf_taskology:train //serving:model_server //tests/training:fixtures
 
 import os

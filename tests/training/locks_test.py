@@ -1,5 +1,6 @@
 """Locks between processes: who holds one is known, and it ends with its holder."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -70,6 +71,16 @@ class LocksTest(absltest.TestCase):
       locks.holder(self.path)
       with locks.Lock(self.path):
         self.assertIsNotNone(locks.holder(self.path))
+
+  def test_killed_holder_is_not_mistaken_for_one_that_has_not_written_yet(self):
+    process = self.hold_elsewhere()
+    process.kill()
+    process.wait()
+    with open(self.path) as file:
+      self.assertIn(str(process.pid), file.read())
+    with open(self.path) as silent:
+      fcntl.flock(silent, fcntl.LOCK_EX)
+      self.assertNotEqual(locks.holder(self.path, timeout_secs=0.2).pid, process.pid)
 
   def test_holder_on_another_machine_is_named_with_it(self):
     holder = locks.Holder(12, "far-away")

@@ -17,10 +17,26 @@ SERVER_FILE_NAME = "server_lock"
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
-  """The process that holds a lock: its id and the machine where the id means something."""
+  """The process that holds a lock.
+
+  Attributes:
+    pid: its id, on its machine.
+    host: its machine.
+    started: when it started, as Linux counts: ids come again, and pairs of the two do not.
+  """
 
   pid: int
   host: str
+  started: str = ""
+
+  @classmethod
+  def myself(cls) -> "Holder":
+    return cls(os.getpid(), socket.gethostname(), _start_time(os.getpid()))
+
+  @property
+  def is_gone(self) -> bool:
+    """Whether it is known to have ended."""
+    return self.is_local and self.started != _start_time(self.pid)
 
   @property
   def is_local(self) -> bool:
@@ -64,7 +80,7 @@ class Lock:
         raise HeldError(path, holder(path) or Holder(0, "an unknown machine"))
       time.sleep(0.05)
     self._file.truncate(0)
-    json.dump({"pid": os.getpid(), "host": socket.gethostname()}, self._file)
+    json.dump(dataclasses.asdict(Holder.myself()), self._file)
     self._file.flush()
 
   def release(self) -> None:
@@ -94,11 +110,22 @@ def holder(path: str, timeout_secs: float = 2.0) -> Holder | None:
       if _try_lock(file, fcntl.LOCK_SH):
         return None
       text = file.read()
-    if text.endswith("}"):
-      return Holder(**json.loads(text))
+    # A new holder may not have written yet: then the file is empty, or it names one that was killed.
+    found = Holder(**json.loads(text)) if text.endswith("}") else None
+    if found and not found.is_gone:
+      return found
     if time.monotonic() > deadline:
       return Holder(0, "an unknown machine")
     time.sleep(0.05)
+
+
+def _start_time(pid) -> str:
+  """Field 22 of /proc/<pid>/stat; empty for a process that is not there, or without /proc."""
+  try:
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+      return file.read().rpartition(")")[2].split()[19]
+  except (FileNotFoundError, ProcessLookupError):
+    return ""
 
 
 def _try_lock(file, kind) -> bool:

@@ -9,14 +9,16 @@ def make(name: str) -> tf.distribute.Strategy:
   """A `tf.distribute` strategy.
 
   Args:
-    name: "one_device": the first GPU if there is one, else the CPU; "mirrored": all local devices;
+    name: "one_device": the first GPU if there is one, else the CPU; "mirrored": all local GPUs, else the
+      logical CPU devices;
       "multi_worker_mirrored": the workers that the environment variable TF_CONFIG lists. Must be called before
       anything else runs in the process.
   """
   if name == "multi_worker_mirrored":
     return tf.distribute.MultiWorkerMirroredStrategy()
   if name == "mirrored":
-    return tf.distribute.MirroredStrategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
   if name == "one_device":
     return tf.distribute.get_strategy()
   raise ValueError(f"There is no strategy {name!r}.")

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -269,7 +270,7 @@ class _Run:
     try:
       model.fit(
         dataset,
-        epochs=-(-settings.steps // settings.steps_per_epoch),
+        epochs=sys.maxsize,  # `backup` ends it: steps that loss scaling skips are no global steps
         initial_epoch=step // settings.steps_per_epoch,
         steps_per_epoch=settings.steps_per_epoch,
         callbacks=used,

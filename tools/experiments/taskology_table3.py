@@ -34,8 +34,9 @@ _KEYS = {
 
 def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
   """All arms; those named "start…" are where others begin."""
-  begin = (f"STEPS = {start_steps}",)
-  end = (f"STEPS = {steps}", f"RAMP_BEGIN = {start_steps}")
+  decay = f"DECAY_STEPS = {steps}"
+  begin = (decay, f"STEPS = {start_steps}")
+  end = (decay, f"STEPS = {steps}", f"RAMP_BEGIN = {start_steps}")
 
   def arm(name, mode, gin_file, start="start"):
     return comparison.Arm(name, mode, end, (gin_file,), start)
