@@ -19,13 +19,23 @@ class ColorAugmentation:
     blur: probability of a 3x3 binomial blur.
   """
 
-  def __init__(self, brightness=0.1, contrast=0.2, saturation=0.2, cast=0.1, gamma=0.1, noise=0.01, blur=0.0):
+  def __init__(
+    self, brightness=0.1, contrast=0.2, saturation=0.2, cast=0.1, gamma=0.1, noise=0.01, blur=0.0
+  ):
     self.strengths = dict(
-      brightness=brightness, contrast=contrast, saturation=saturation, cast=cast, gamma=gamma, noise=noise, blur=blur
+      brightness=brightness,
+      contrast=contrast,
+      saturation=saturation,
+      cast=cast,
+      gamma=gamma,
+      noise=noise,
+      blur=blur,
     )
     for name, value in self.strengths.items():
       if not 0 <= value <= 3:
-        raise ValueError(f"ColorAugmentation.{name} must be between 0 and 3 (0 = off). Received: {value}.")
+        raise ValueError(
+          f"ColorAugmentation.{name} must be between 0 and 3 (0 = off). Received: {value}."
+        )
 
   def __call__(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Augments a batch.
@@ -46,7 +56,9 @@ class ColorAugmentation:
 
     x = tf.cast(image, tf.float32) / 255.0
     if s["blur"]:
-      blurred = tf.reshape(_binomial_blur(tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))), tf.shape(x))
+      blurred = tf.reshape(
+        _binomial_blur(tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], 0))), tf.shape(x)
+      )
       x = tf.where((draw(6) + 1) / 2 < s["blur"], blurred, x)
     x = tf.pow(tf.maximum(x, 1e-4), tf.exp(draw(0) * s["gamma"]))
     x *= tf.exp(draw(1, 3) * s["cast"])

@@ -46,7 +46,9 @@ def fold_frames(tensor: tf.Tensor) -> tf.Tensor:
 def unfold_frames(tensor: tf.Tensor, num_frames: int) -> tf.Tensor:
   """[batch * frames, ...] -> [batch, frames, ...]."""
   shape = tf.shape(tensor)
-  unfolded = tf.reshape(tensor, tf.concat([[shape[0] // num_frames, num_frames], shape[1:]], axis=0))
+  unfolded = tf.reshape(
+    tensor, tf.concat([[shape[0] // num_frames, num_frames], shape[1:]], axis=0)
+  )
   unfolded.set_shape([None, num_frames, *tensor.shape[1:]])
   return unfolded
 

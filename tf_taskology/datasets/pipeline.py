@@ -59,7 +59,9 @@ def training_batches(
   return dataset
 
 
-def augmented(dataset: tf.data.Dataset, augmentation, part: str | None, seed: int) -> tf.data.Dataset:
+def augmented(
+  dataset: tf.data.Dataset, augmentation, part: str | None, seed: int
+) -> tf.data.Dataset:
   """Adds "augmented_image" to batches (or to batches[part]); labels, poses and the image itself stay."""
 
   def augment(index, batch):
@@ -97,9 +99,13 @@ def _check(source, split, num_frames, labels, pose):
   """Says what a source lacks, in words that name it."""
   missing = sorted(set(labels) - set(source.labels))
   if missing:
-    raise ValueError(f"{source.describe()} has no labels {missing}. It has: {sorted(source.labels)}.")
+    raise ValueError(
+      f"{source.describe()} has no labels {missing}. It has: {sorted(source.labels)}."
+    )
   if source.num_frames < num_frames:
-    raise ValueError(f"{source.describe()} gives {source.num_frames} frame(s) a sample, but {num_frames} are needed.")
+    raise ValueError(
+      f"{source.describe()} gives {source.num_frames} frame(s) a sample, but {num_frames} are needed."
+    )
   if pose and element.POSE not in source.element_spec:
     raise ValueError(f"{source.describe()} has no camera poses, but a consistency loss needs them.")
   if source.num_samples(split) == 0:

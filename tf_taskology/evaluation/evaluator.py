@@ -8,9 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from tf_taskology.datasets import element as element_lib
-from tf_taskology.evaluation import evaluation as evaluation_lib
-from tf_taskology.evaluation import exports
-from tf_taskology.evaluation import spec as spec_lib
+from tf_taskology.evaluation import evaluation as evaluation_lib, exports, spec as spec_lib
 
 NUM_PICTURES = 6
 

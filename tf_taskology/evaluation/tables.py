@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf_taskology.evaluation import evaluation as evaluation_lib
-from tf_taskology.evaluation import protocol
+from tf_taskology.evaluation import evaluation as evaluation_lib, protocol
 
 Runs = Mapping[str, Sequence[evaluation_lib.Evaluation]]
 _DECIMALS = {"%": 1, "°": 2}

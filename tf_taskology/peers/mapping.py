@@ -11,8 +11,7 @@ Our own published modules need nothing here. A model that somebody else exported
 """
 
 import dataclasses
-from collections.abc import Mapping as MappingType
-from collections.abc import Sequence
+from collections.abc import Mapping as MappingType, Sequence
 
 import numpy as np
 import tensorflow as tf

@@ -9,8 +9,7 @@ from absl import logging
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
-from tf_taskology.peers import decoding, exporting, peer, transport
-from tf_taskology.peers import mapping as mapping_lib
+from tf_taskology.peers import decoding, exporting, mapping as mapping_lib, peer, transport
 from tf_taskology.tasks import task as task_lib
 
 _FLOATS = (

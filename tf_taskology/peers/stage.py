@@ -9,10 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from tf_taskology.datasets import element
-from tf_taskology.peers import peer as peer_lib
-from tf_taskology.peers import policy as policy_lib
-from tf_taskology.peers import record as record_lib
-from tf_taskology.peers import resizing
+from tf_taskology.peers import (
+  peer as peer_lib,
+  policy as policy_lib,
+  record as record_lib,
+  resizing,
+)
 
 PEERS = "peers"
 PEERS_INFO = "peers_info"

@@ -71,7 +71,9 @@ class Task(abc.ABC):
   def sample_weights(self, labels: Tensors) -> tf.Tensor:
     """Which pixels of the first output have a label: [batch, frames, height, width, 1] float32, 0 or 1."""
     name, output = next(iter(self.outputs.items()))
-    return tf.cast(tf.reduce_any(labels[name] != output.missing, axis=-1, keepdims=True), tf.float32)
+    return tf.cast(
+      tf.reduce_any(labels[name] != output.missing, axis=-1, keepdims=True), tf.float32
+    )
 
 
 class TaskMetric(tf.keras.metrics.Mean):

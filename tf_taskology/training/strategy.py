@@ -48,11 +48,10 @@ def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
   if not is_multi_worker(strategy):
     return flag
 
-  @tf.function
   def count(value):
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
-  total = strategy.run(count, args=(tf.constant(float(flag)),))
+  total = tf.function(strategy.run)(count, args=(tf.constant(float(flag)),))
   return float(strategy.experimental_local_results(total)[0]) > 0
 
 

@@ -17,10 +17,14 @@ from tf_taskology.training import comparison, program, startup
 
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder of all runs.", required=True)
 _SEEDS = flags.DEFINE_integer("seeds", 5, "Number of seeds: 0, 1, ....", lower_bound=1)
-_START_STEPS = flags.DEFINE_integer("start_steps", 1200, "Steps trained alone before the arms part.", lower_bound=1)
+_START_STEPS = flags.DEFINE_integer(
+  "start_steps", 1200, "Steps trained alone before the arms part.", lower_bound=1
+)
 _STEPS = flags.DEFINE_integer("steps", 2000, "Step at which all arms end.", lower_bound=2)
 _ARMS = flags.DEFINE_list("arms", None, "Only arms whose names are listed.")
-_SPLIT = flags.DEFINE_string("split", None, "Split in place of test, e.g. validation to choose settings on.")
+_SPLIT = flags.DEFINE_string(
+  "split", None, "Split in place of test, e.g. validation to choose settings on."
+)
 
 _FULL = "gin/rooms/depth_normals.gin"
 _PLAIN = "gin/rooms/plain.gin"
@@ -86,7 +90,10 @@ def main(argv):
     print(f"\n{table_formats.markdown(table)}")
   for arm in arms:
     if arm.mode == "distributed":
-      print(f"Staleness, {arm.name}: {_staleness([compared.run_dir(arm, seed) for seed in seeds])}", file=sys.stdout)
+      print(
+        f"Staleness, {arm.name}: {_staleness([compared.run_dir(arm, seed) for seed in seeds])}",
+        file=sys.stdout,
+      )
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ import math
 
 import numpy as np
 
-from tf_taskology.datasets.rooms import accessories
-from tf_taskology.datasets.rooms import furniture as f
+from tf_taskology.datasets.rooms import accessories, furniture as f
 
 _AGAINST_WALL = (f.cabinet, f.shelf, f.sofa, f.bed, f.cabinet, f.shelf)
 _GAP = 0.04  # metres kept free between footprints, so that surfaces never coincide

@@ -8,8 +8,7 @@ import math
 
 import numpy as np
 
-from tf_taskology.datasets.rooms import furniture as f
-from tf_taskology.datasets.rooms import layout
+from tf_taskology.datasets.rooms import furniture as f, layout
 
 # Primitives 0..5 are the room itself: the walls x=0, x=max, y=0, y=max, the floor, the ceiling.
 ROOM_LABELS = (f.LABELS["wall"],) * 4 + (f.LABELS["floor"], f.LABELS["ceiling"])
