@@ -17,13 +17,19 @@ from absl import app, flags
 from tf_taskology.training import comparison, program, startup
 
 _WORK_DIR = flags.DEFINE_string(
-  "work_dir", None, "Folder of the runs and the report. Default: taskology_runs/quickstart where you are."
+  "work_dir",
+  None,
+  "Folder of the runs and the report. Default: taskology_runs/quickstart where you are.",
 )
 _GIN_FILE = flags.DEFINE_string("gin_file", "gin/rooms/quickstart.gin", "The experiment.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of initial weights and data order.", lower_bound=0)
-_START_STEPS = flags.DEFINE_integer("start_steps", 1200, "Steps that both train alone, without consistency.", lower_bound=1)
+_START_STEPS = flags.DEFINE_integer(
+  "start_steps", 1200, "Steps that both train alone, without consistency.", lower_bound=1
+)
 _STEPS = flags.DEFINE_integer("steps", 2000, "Step at which training ends.", lower_bound=2)
-_REPORT_SECS = flags.DEFINE_float("report_secs", 10.0, "Seconds between progress lines when there is no terminal.")
+_REPORT_SECS = flags.DEFINE_float(
+  "report_secs", 10.0, "Seconds between progress lines when there is no terminal."
+)
 
 
 def main(argv):
@@ -45,9 +51,13 @@ def main(argv):
     compared.prepare()
     compared.train(start, _SEED.value)
     results = compared.run(arms, [_SEED.value])
-    report = compared.report(arms, [_SEED.value], "Depth and surface normals: isolated against collective")
+    report = compared.report(
+      arms, [_SEED.value], "Depth and surface normals: isolated against collective"
+    )
   comparison.print_tables(results, sys.stdout)
-  print(f"\nBoth trained {_STEPS.value} steps. Everything took {(time.monotonic() - started) / 60:.1f} minutes.")
+  print(
+    f"\nBoth trained {_STEPS.value} steps. Everything took {(time.monotonic() - started) / 60:.1f} minutes."
+  )
   print(f"Report: {report}")
 
 

@@ -13,11 +13,25 @@ import os
 
 from absl import app, flags, logging
 
-from tf_taskology.training import config, experiment, program, startup, strategy, trainer, work_folder
+from tf_taskology.training import (
+  config,
+  experiment,
+  program,
+  startup,
+  strategy,
+  trainer,
+  work_folder,
+)
 
-_GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "Gin file of the experiment. May be given several times.")
-_GIN_BINDING = flags.DEFINE_multi_string("gin_binding", [], 'Gin binding, e.g. "STEPS = 500". Beats the files.')
-_WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder of the run: checkpoints, exports, logs.", required=True)
+_GIN_FILE = flags.DEFINE_multi_string(
+  "gin_file", [], "Gin file of the experiment. May be given several times."
+)
+_GIN_BINDING = flags.DEFINE_multi_string(
+  "gin_binding", [], 'Gin binding, e.g. "STEPS = 500". Beats the files.'
+)
+_WORK_DIR = flags.DEFINE_string(
+  "work_dir", None, "Folder of the run: checkpoints, exports, logs.", required=True
+)
 _MODE = flags.DEFINE_enum(
   "mode",
   "distributed",
@@ -25,11 +39,17 @@ _MODE = flags.DEFINE_enum(
   "distributed: one module, peers behind model servers. synchronous: all modules in this process. "
   "isolated: one module, no consistency.",
 )
-_MODULE = flags.DEFINE_string("module", None, "Name of the module to train, e.g. depth. Not for --mode=synchronous.")
-_PEER = flags.DEFINE_multi_string(
-  "peer", [], "A peer's model servers, e.g. normals=10.0.0.2:8500 or, replicas, normals=10.0.0.2:8500,10.0.0.3:8500."
+_MODULE = flags.DEFINE_string(
+  "module", None, "Name of the module to train, e.g. depth. Not for --mode=synchronous."
 )
-_THREADS = flags.DEFINE_integer("threads", 0, "CPU threads for TensorFlow's operations; 0: its own choice.", lower_bound=0)
+_PEER = flags.DEFINE_multi_string(
+  "peer",
+  [],
+  "A peer's model servers, e.g. normals=10.0.0.2:8500 or, replicas, normals=10.0.0.2:8500,10.0.0.3:8500.",
+)
+_THREADS = flags.DEFINE_integer(
+  "threads", 0, "CPU threads for TensorFlow's operations; 0: its own choice.", lower_bound=0
+)
 
 
 def main(argv):

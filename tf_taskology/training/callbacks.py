@@ -154,7 +154,9 @@ class Report(tf.keras.callbacks.Callback):
     waits = [losses.pop(name) for name in list(losses) if name.rpartition("/")[2] == "waiting_secs"]
     waiting_share = min(1.0, max(waits, default=0.0) / max(now - self._start[0], 1e-9))
     progress = self._progress(now)
-    self._reporter.update(**progress, losses=losses, waiting_share=waiting_share, peers=self._peer_statuses())
+    self._reporter.update(
+      **progress, losses=losses, waiting_share=waiting_share, peers=self._peer_statuses()
+    )
     line = {
       "step": progress["step"],
       "time": now,
@@ -177,7 +179,9 @@ class Report(tf.keras.callbacks.Callback):
   def _peer_statuses(self):
     fields = {field.name for field in dataclasses.fields(status_lib.PeerStatus)}
     return {
-      name: status_lib.PeerStatus(**{k: v for k, v in record.items() if k in fields and v is not None})
+      name: status_lib.PeerStatus(
+        **{k: v for k, v in record.items() if k in fields and v is not None}
+      )
       for name, record in self._peer_records().items()
     }
 
@@ -207,7 +211,12 @@ class Images(tf.keras.callbacks.Callback):
 
   def __init__(self, draw, every_epochs: int, global_step, writer):
     super().__init__()
-    self._draw, self._every_epochs, self._global_step, self._writer = draw, every_epochs, global_step, writer
+    self._draw, self._every_epochs, self._global_step, self._writer = (
+      draw,
+      every_epochs,
+      global_step,
+      writer,
+    )
 
   def on_epoch_end(self, epoch, logs=None):
     if epoch % self._every_epochs:
@@ -217,5 +226,3 @@ class Images(tf.keras.callbacks.Callback):
       with self._writer.as_default(step=self._global_step()):
         for name, images in pictures.items():
           tf.summary.image(name, images, max_outputs=4)
-
-

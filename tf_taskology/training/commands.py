@@ -6,8 +6,7 @@ import random
 import shutil
 import socket
 
-from tf_taskology.training import child, locks
-from tf_taskology.training import plan as plan_lib
+from tf_taskology.training import child, locks, plan as plan_lib
 
 START_METHODS = ("forkserver", "subprocess")
 SYNCHRONOUS = "collective"  # Stands for the module's name where one process trains them all.

@@ -94,7 +94,9 @@ class Comparison:
       output=sys.stdout,
     )
     if result.exit_code:
-      raise Failed(f"{arm.name!r} did not finish: {result.message or 'it was stopped'}.", result.exit_code)
+      raise Failed(
+        f"{arm.name!r} did not finish: {result.message or 'it was stopped'}.", result.exit_code
+      )
     with open(os.path.join(work_dir, "done"), "w", encoding="utf-8"):
       pass
     return work_dir
@@ -109,13 +111,14 @@ class Comparison:
     collective = config.parse([os.path.join(work_dir, "config.gin")])
     return evaluator.evaluate_run(work_dir, collective.evaluation, self._split)
 
-  def run(self, arms: Sequence[Arm], seeds: Sequence[int]) -> dict[str, list[list[evaluation.Evaluation]]]:
+  def run(
+    self, arms: Sequence[Arm], seeds: Sequence[int]
+  ) -> dict[str, list[list[evaluation.Evaluation]]]:
     """Trains and evaluates all arms: arm name -> one list of evaluations a seed."""
     for seed in seeds:
       for arm in arms:
         self.train(arm, seed)
     return {arm.name: [self.evaluate(arm, seed) for seed in seeds] for arm in arms}
-
 
   def prepare(self):
     """Renders or indexes all data before anything trains, so that a person sees it happen, once."""

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import gin
 from gin import config as gin_config
-
 from tf_taskology.training import experiment
 
 
@@ -29,15 +28,27 @@ def parse(gin_files: Sequence[str], bindings: Sequence[str] = ()) -> experiment.
       value makes no sense.
   """
   if not gin_files:
-    raise ConfigError("No gin file was given. Name one with --gin_file, e.g. --gin_file=gin/rooms/depth_normals.gin.")
+    raise ConfigError(
+      "No gin file was given. Name one with --gin_file, e.g. --gin_file=gin/rooms/depth_normals.gin."
+    )
   gin.clear_config()
   for folder in search_path():
     gin.add_config_file_search_path(folder)
   for path in gin_files:
     _find(path)
   try:
-    gin.parse_config_files_and_bindings([_find(p) for p in gin_files], list(bindings), finalize_config=False)
-  except (ValueError, SyntaxError, NameError, OSError, ImportError, AttributeError, TypeError) as error:
+    gin.parse_config_files_and_bindings(
+      [_find(p) for p in gin_files], list(bindings), finalize_config=False
+    )
+  except (
+    ValueError,
+    SyntaxError,
+    NameError,
+    OSError,
+    ImportError,
+    AttributeError,
+    TypeError,
+  ) as error:
     raise ConfigError(_explain(error)) from error
   _check_macros([_find(p) for p in gin_files], bindings)
   try:
@@ -64,7 +75,9 @@ def search_path() -> list[str]:
 
 
 def _find(path: str) -> str:
-  candidates = [path] if os.path.isabs(path) else [os.path.join(folder, path) for folder in search_path()]
+  candidates = (
+    [path] if os.path.isabs(path) else [os.path.join(folder, path) for folder in search_path()]
+  )
   for candidate in candidates:
     if os.path.isfile(candidate):
       return candidate
@@ -77,8 +90,12 @@ def _explain(error: Exception) -> str:
   unknown = re.search(r"No configurable matching '([^']+)'", message)
   if unknown:
     return f"{message}{_nearest(unknown.group(1), _configurables())}"
-  parameter = re.search(r"(?:Configurable|configurable) '?([\w./]+)'? doesn't have a parameter named '(\w+)'", message)
-  parameter = parameter or re.search(r"([\w./]+) (?:has no|doesn't have a) parameter named '(\w+)'", message)
+  parameter = re.search(
+    r"(?:Configurable|configurable) '?([\w./]+)'? doesn't have a parameter named '(\w+)'", message
+  )
+  parameter = parameter or re.search(
+    r"([\w./]+) (?:has no|doesn't have a) parameter named '(\w+)'", message
+  )
   if parameter:
     return f"{message}{_nearest(parameter.group(2), _parameters(parameter.group(1)))}"
   macro = re.search(r"macro(?:\.value)?.*?`?%?([A-Z][A-Z_0-9]+)", message)
@@ -91,7 +108,9 @@ def _explain(error: Exception) -> str:
 
 
 def _nearest(name: str, names) -> str:
-  close = difflib.get_close_matches(name.split(".")[-1], sorted({n.split(".")[-1] for n in names}), n=3, cutoff=0.6)
+  close = difflib.get_close_matches(
+    name.split(".")[-1], sorted({n.split(".")[-1] for n in names}), n=3, cutoff=0.6
+  )
   return f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
 
 
@@ -99,7 +118,11 @@ def _configurables() -> list[str]:
   names = [c.selector for c in _known_configurables()]
   for name, module in list(sys.modules.items()):
     if name.startswith("tf_taskology."):
-      names += [f"{name}.{attribute}" for attribute, value in vars(module).items() if isinstance(value, type)]
+      names += [
+        f"{name}.{attribute}"
+        for attribute, value in vars(module).items()
+        if isinstance(value, type)
+      ]
   return names
 
 
@@ -111,7 +134,9 @@ def _known_configurables():
 def _parameters(selector: str) -> list[str]:
   name = selector.split("/")[-1]
   for module_name, module in list(sys.modules.items()):
-    if module_name.startswith("tf_taskology.") and module_name.endswith("." + name.rpartition(".")[0]):
+    if module_name.startswith("tf_taskology.") and module_name.endswith(
+      "." + name.rpartition(".")[0]
+    ):
       target = getattr(module, name.rpartition(".")[2], None)
       if target is not None:
         return list(inspect.signature(target).parameters)
@@ -131,9 +156,15 @@ def _check_macros(gin_files, bindings):
   if unused:
     hints = "".join(_nearest(m, mentioned - {m}) for m in unused)
     raise ConfigError(f"Nothing in the configuration uses the macro {', '.join(unused)}.{hints}")
-  unset = sorted(scope for (scope, _), bound in gin_config._CONFIG.items() if repr(bound.get("value")) == "%gin.REQUIRED")
+  unset = sorted(
+    scope
+    for (scope, _), bound in gin_config._CONFIG.items()
+    if repr(bound.get("value")) == "%gin.REQUIRED"
+  )
   if unset:
-    raise ConfigError(f"{', '.join(unset)} must be set, in a gin file or with --gin_binding, e.g. '{unset[0]} = 1000'.")
+    raise ConfigError(
+      f"{', '.join(unset)} must be set, in a gin file or with --gin_binding, e.g. '{unset[0]} = 1000'."
+    )
 
 
 def _text(path):
@@ -184,8 +215,11 @@ def _check_unused(gin_files, bindings):
 
 def _used(scope, selector, parameter):
   """Whether a binding reached a call: one in the very scope, or in a scope below it."""
-  for (used_scope, used_selector), parameters in gin_config._OPERATIVE_CONFIG.items():
-    if used_selector == selector and parameter in parameters:
-      if not scope or used_scope == scope or used_scope.endswith("/" + scope) or used_scope.startswith(scope + "/"):
-        return True
-  return False
+  scopes = [
+    s
+    for (s, used), parameters in gin_config._OPERATIVE_CONFIG.items()
+    if used == selector and parameter in parameters
+  ]
+  return any(
+    not scope or s == scope or s.endswith("/" + scope) or s.startswith(scope + "/") for s in scopes
+  )

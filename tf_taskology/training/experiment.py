@@ -38,7 +38,13 @@ class Publishing:
     for field in ("every_steps", "every_secs"):
       value = getattr(self, field)
       _require(value is None or value > 0, "Publishing", field, "> 0 or None", value)
-    _require(isinstance(self.keep, int) and self.keep >= 1, "Publishing", "keep", "a whole number >= 1", self.keep)
+    _require(
+      isinstance(self.keep, int) and self.keep >= 1,
+      "Publishing",
+      "keep",
+      "a whole number >= 1",
+      self.keep,
+    )
 
 
 @dataclasses.dataclass
@@ -65,8 +71,20 @@ class Peering:
   foreign: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
   def __post_init__(self):
-    _require(self.policy in ("wait", "skip", "last"), "Peering", "policy", "'wait', 'skip' or 'last'", self.policy)
-    _require(isinstance(self.in_flight, int) and self.in_flight >= 1, "Peering", "in_flight", "a whole number >= 1", self.in_flight)
+    _require(
+      self.policy in ("wait", "skip", "last"),
+      "Peering",
+      "policy",
+      "'wait', 'skip' or 'last'",
+      self.policy,
+    )
+    _require(
+      isinstance(self.in_flight, int) and self.in_flight >= 1,
+      "Peering",
+      "in_flight",
+      "a whole number >= 1",
+      self.in_flight,
+    )
     for field in ("deadline_secs", "start_timeout_secs"):
       _require(getattr(self, field) > 0, "Peering", field, "> 0", getattr(self, field))
     _require(
@@ -106,7 +124,13 @@ class ModuleSpec:
              "ModuleSpec", "name", "a lower-case identifier", self.name)  # fmt: skip
     owner = f"ModuleSpec({self.name})"
     _require(bool(self.tasks), owner, "tasks", "a non-empty list of tasks", self.tasks)
-    _require(callable(self.network), owner, "network", "a network object such as @compact.Compact()", self.network)
+    _require(
+      callable(self.network),
+      owner,
+      "network",
+      "a network object such as @compact.Compact()",
+      self.network,
+    )
     for field in ("batch_size", "num_frames"):
       value = getattr(self, field)
       _require(isinstance(value, int) and value >= 1, owner, field, "a whole number >= 1", value)
@@ -136,7 +160,13 @@ class Mediator:
   split: str = "train"
 
   def __post_init__(self):
-    _require(isinstance(self.batch_size, int) and self.batch_size >= 1, "Mediator", "batch_size", "a whole number >= 1", self.batch_size)
+    _require(
+      isinstance(self.batch_size, int) and self.batch_size >= 1,
+      "Mediator",
+      "batch_size",
+      "a whole number >= 1",
+      self.batch_size,
+    )
 
 
 @dataclasses.dataclass
@@ -170,16 +200,28 @@ class Training:
   def __post_init__(self):
     for field in ("steps", "steps_per_epoch", "steps_per_execution"):
       value = getattr(self, field)
-      _require(isinstance(value, int) and value >= 1, "Training", field, "a whole number >= 1", value)
+      _require(
+        isinstance(value, int) and value >= 1, "Training", field, "a whole number >= 1", value
+      )
     _require(self.steps_per_epoch % self.steps_per_execution == 0, "Training", "steps_per_execution",
              f"a divisor of steps_per_epoch ({self.steps_per_epoch})", self.steps_per_execution)  # fmt: skip
     if self.checkpoint_steps is None:
       self.checkpoint_steps = self.steps_per_epoch
     _require(self.checkpoint_steps >= 1 and self.checkpoint_steps % self.steps_per_execution == 0, "Training",
              "checkpoint_steps", f"a multiple of steps_per_execution ({self.steps_per_execution})", self.checkpoint_steps)  # fmt: skip
-    _require(self.strategy in STRATEGIES, "Training", "strategy", f"one of {STRATEGIES}", self.strategy)
-    _require(self.precision in PRECISIONS, "Training", "precision", f"one of {PRECISIONS}", self.precision)
-    _require(isinstance(self.seed, int) and self.seed >= 0, "Training", "seed", "a whole number >= 0", self.seed)
+    _require(
+      self.strategy in STRATEGIES, "Training", "strategy", f"one of {STRATEGIES}", self.strategy
+    )
+    _require(
+      self.precision in PRECISIONS, "Training", "precision", f"one of {PRECISIONS}", self.precision
+    )
+    _require(
+      isinstance(self.seed, int) and self.seed >= 0,
+      "Training",
+      "seed",
+      "a whole number >= 0",
+      self.seed,
+    )
 
 
 @dataclasses.dataclass
@@ -205,12 +247,22 @@ class Collective:
   evaluation: Sequence[Any] = ()
 
   def __post_init__(self):
-    _require(bool(self.modules), "Collective", "modules", "a non-empty list of modules", self.modules)
+    _require(
+      bool(self.modules), "Collective", "modules", "a non-empty list of modules", self.modules
+    )
     names = [m.name for m in self.modules]
-    _require(len(set(names)) == len(names), "Collective", "modules", "modules of different names", names)
+    _require(
+      len(set(names)) == len(names), "Collective", "modules", "modules of different names", names
+    )
     provided = {output: m.name for m in self.modules for output in m.outputs}
     outputs = [output for m in self.modules for output in m.outputs]
-    _require(len(provided) == len(outputs), "Collective", "modules", "modules whose outputs differ", outputs)
+    _require(
+      len(provided) == len(outputs),
+      "Collective",
+      "modules",
+      "modules whose outputs differ",
+      outputs,
+    )
     foreign = {output for mapping in self.peering.foreign.values() for output in mapping.outputs}
     for loss in self.consistency:
       missing = sorted(set(loss.needs) - set(provided) - foreign)
@@ -220,14 +272,18 @@ class Collective:
           f"Modules provide: {', '.join(f'{o} ({m})' for o, m in sorted(provided.items()))}."
         )
     if any(loss.weights for loss in self.consistency) and self.mediator is None:
-      raise ValueError("Collective.mediator is not set, but consistency losses need unlabelled samples.")
+      raise ValueError(
+        "Collective.mediator is not set, but consistency losses need unlabelled samples."
+      )
 
   def module(self, name: str) -> ModuleSpec:
     """The module of that name, or a ValueError that lists the names."""
     for spec in self.modules:
       if spec.name == name:
         return spec
-    raise ValueError(f"There is no module {name!r}. The modules are: {', '.join(m.name for m in self.modules)}.")
+    raise ValueError(
+      f"There is no module {name!r}. The modules are: {', '.join(m.name for m in self.modules)}."
+    )
 
   def relations_of(self, spec: ModuleSpec) -> list:
     """Consistency losses that train a module, on unlabelled or on labelled samples."""
@@ -248,7 +304,9 @@ class Collective:
     """Peer name -> outputs that the module's consistency losses need of it."""
     needed = {output for loss in self.mediated(spec) for output in loss.needs} - set(spec.outputs)
     owners = {o: m.name for m in self.modules for o in m.outputs}
-    owners.update({o: name for name, mapping in self.peering.foreign.items() for o in mapping.outputs})
+    owners.update(
+      {o: name for name, mapping in self.peering.foreign.items() for o in mapping.outputs}
+    )
     peers: dict[str, tuple[str, ...]] = {}
     for output in sorted(needed):
       peers[owners[output]] = (*peers.get(owners[output], ()), output)
@@ -256,7 +314,9 @@ class Collective:
 
   def mediator_frames(self) -> int:
     """Frames of a mediator sample that the consistency losses read."""
-    return 1 + max((f for loss in self.consistency for frames in loss.needs.values() for f in frames), default=0)
+    return 1 + max(
+      (f for loss in self.consistency for frames in loss.needs.values() for f in frames), default=0
+    )
 
   def needs_pose(self, losses: Sequence[Any]) -> bool:
     """Whether any of these losses reads camera poses."""
@@ -266,6 +326,8 @@ class Collective:
     """Labels read of the module's dedicated data: its own, and those that stand for other tasks' predictions."""
     labels = list(spec.outputs)
     for loss in self.relations_of(spec):
-      if any(o in spec.outputs and not schedules.is_zero(w) for o, w in loss.labelled_weights.items()):
+      if any(
+        o in spec.outputs and not schedules.is_zero(w) for o, w in loss.labelled_weights.items()
+      ):
         labels += [o for o in loss.needs if o not in labels]
     return tuple(labels)

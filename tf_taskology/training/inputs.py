@@ -47,7 +47,9 @@ def synchronous_batches(
   seed = _seed(collective, initial_step, input_context)
   parts = {}
   for spec in collective.modules:
-    dataset = tf.data.Dataset.zip({"dedicated": dedicated_batches(collective, spec, seed, input_context)})
+    dataset = tf.data.Dataset.zip(
+      {"dedicated": dedicated_batches(collective, spec, seed, input_context)}
+    )
     parts[spec.name] = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
   losses = [loss for loss in collective.consistency if loss.weights]
   if losses:
@@ -110,5 +112,3 @@ def _with_options(dataset):
   options = tf.data.Options()
   options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
   return dataset.with_options(options)
-
-

@@ -6,6 +6,7 @@ by themselves, and model servers end after the last of them.
 
 # bazel: deps=:read_plan
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -22,15 +23,16 @@ from tf_taskology.training import (
   leftovers,
   live_table,
   locks,
+  plan as plan_lib,
   processes,
+  status as status_lib,
   supervision,
 )
-from tf_taskology.training import plan as plan_lib
-from tf_taskology.training import status as status_lib
 
 EXIT_GAVE_UP = 1
 _POLL_SECS = 0.1
 _SHOW_SECS = 0.5
+_READ_ATTEMPTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,13 +219,11 @@ class _Run:
       arguments=(result_path, request),
       environment=commands.environment(),
     )
-    process = self._starter.start(spec)
-    try:
-      while (exit_code := process.poll()) is None:
-        self._sleep_or_stop()
-    except _Stopped:
-      os.kill(process.pid, signal.SIGKILL)
-      raise
+    for _ in range(_READ_ATTEMPTS):
+      exit_code = self._run_to_end(spec)
+      if exit_code >= 0:
+        break
+      self._say(f"reading the configuration died of {supervision.describe_exit(exit_code)}")
     if exit_code not in (0, supervision.EXIT_CONFIGURATION):
       raise ValueError(
         f"Reading the configuration died of {supervision.describe_exit(exit_code)};"
@@ -235,6 +235,22 @@ class _Run:
     if exit_code:
       raise ValueError(text)
     return plan_lib.LaunchPlan.from_json(text)
+
+  def _run_to_end(self, spec):
+    process = None
+    try:
+      while process is None:
+        while not self._starter.ready():
+          self._sleep_or_stop()
+        with contextlib.suppress(ConnectionError):  # The fork server died; it is started anew.
+          process = self._starter.start(spec)
+      while (exit_code := process.poll()) is None:
+        self._sleep_or_stop()
+    except _Stopped:
+      if process:
+        os.kill(process.pid, signal.SIGKILL)
+      raise
+    return exit_code
 
 
 class _Signals:

@@ -47,17 +47,23 @@ class Module(tf.keras.Model):
     self.network = network
     self.tasks = list(tasks)
     self.outputs_of_tasks = tuple(output for task in tasks for output in task.outputs)
-    self.relations = [r for r in relations if self._trained_by(r.weights) or self._trained_by(r.labelled_weights)]
+    self.relations = [
+      r for r in relations if self._trained_by(r.weights) or self._trained_by(r.labelled_weights)
+    ]
     self.mediated = [r for r in self.relations if self._trained_by(r.weights)]
     self.mediator_frames = self.frames_read(self.mediated)
     self.peer_of = dict(peer_of or {})
-    self._compute = tf.function(self._compute_terms, jit_compile=True) if xla_losses else self._compute_terms
+    self._compute = (
+      tf.function(self._compute_terms, jit_compile=True) if xla_losses else self._compute_terms
+    )
     self._task_metrics = {f"{t.name}/{n}": m for t in tasks for n, m in t.metrics().items()}
     self._term_means = TermMeans(name="terms")
     self._waiting = tf.keras.metrics.Sum(name="waiting_secs")
 
   def _trained_by(self, weights) -> bool:
-    return any(output in self.outputs_of_tasks and not schedules.is_zero(w) for output, w in weights.items())
+    return any(
+      output in self.outputs_of_tasks and not schedules.is_zero(w) for output, w in weights.items()
+    )
 
   def frames_read(self, relations: Sequence[consistency_loss.ConsistencyLoss]) -> int:
     """How many frames of a mediator sample, from the first on, relations read of this module's outputs."""
@@ -106,13 +112,20 @@ class Module(tf.keras.Model):
     counts = {part: tf.shape(image)[0] * image.shape[1] for part, image in images.items()}
     folded = tf.concat([element.fold_frames(image) for image in images.values()], axis=0)
     predictions = self(folded[:, tf.newaxis], training=training)
-    split = {name: tf.split(value[:, 0], list(counts.values())) for name, value in predictions.items()}
+    split = {
+      name: tf.split(value[:, 0], list(counts.values())) for name, value in predictions.items()
+    }
     return {
-      part: {name: element.unfold_frames(pieces[i], images[part].shape[1]) for name, pieces in split.items()}
+      part: {
+        name: element.unfold_frames(pieces[i], images[part].shape[1])
+        for name, pieces in split.items()
+      }
       for i, part in enumerate(images)
     }
 
-  def compute_terms(self, batch: Mapping, own: Mapping, step: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+  def compute_terms(
+    self, batch: Mapping, own: Mapping, step: tf.Tensor
+  ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """The loss to minimise and its terms.
 
     Args:
@@ -145,7 +158,9 @@ class Module(tf.keras.Model):
     weight = self._weight(relation.weights, step)
     if "mediator" in own and weight is not None:
       mine = own["mediator"]
-      others = {n: p for n, p in batch.get("peers", {}).items() if n in relation.needs and n not in mine}
+      others = {
+        n: p for n, p in batch.get("peers", {}).items() if n in relation.needs and n not in mine
+      }
       available = tf.constant(1.0)
       for name in others:
         info = batch.get("peers_info", {}).get(self.peer_of.get(name))
@@ -167,7 +182,11 @@ class Module(tf.keras.Model):
 
   def _weight(self, weights, step):
     """The weight with which a relation trains this module; None if it does not."""
-    mine = [w for output, w in weights.items() if output in self.outputs_of_tasks and not schedules.is_zero(w)]
+    mine = [
+      w
+      for output, w in weights.items()
+      if output in self.outputs_of_tasks and not schedules.is_zero(w)
+    ]
     return tf.add_n([schedules.weight_at(w, step) for w in mine]) if mine else None
 
   def train_step(self, batch: Mapping) -> dict[str, tf.Tensor]:
@@ -191,15 +210,19 @@ class Module(tf.keras.Model):
 
   def apply_gradients(self, gradients, total: tf.Tensor, batch: Mapping):
     """Takes the optimiser's step, unless the loss is not a number: then training stops, weights untouched."""
-    ids = [batch[part][element.SAMPLE_ID] for part in ("dedicated", "mediator") if element.SAMPLE_ID in batch.get(part, {})]
+    ids = [
+      batch[part][element.SAMPLE_ID]
+      for part in ("dedicated", "mediator")
+      if element.SAMPLE_ID in batch.get(part, {})
+    ]
     finite = tf.debugging.Assert(
       tf.math.is_finite(total), [NOT_FINITE, self.name, "samples:", *ids], summarize=64
     )
-    with tf.control_dependencies([finite] if finite is not None else []):
-      gradients = [tf.identity(g) if g is not None else None for g in gradients]
     if self._scales_loss:
       gradients = self.optimizer.get_unscaled_gradients(gradients)
-    self.optimizer.apply_gradients(zip(gradients, self.network.trainable_variables, strict=True))
+    # All of the step depends on the loss. The count of steps would else run ahead where the batch or the loss fails.
+    with tf.control_dependencies([finite] if finite is not None else []):
+      self.optimizer.apply_gradients(zip(gradients, self.network.trainable_variables, strict=True))
 
   def record(self, total, terms, batch, own):
     """Feeds the metrics that `fit` shows."""
@@ -239,7 +262,9 @@ class TermMeans(tf.keras.metrics.Metric):
 
   def update_state(self, terms: Mapping[str, tf.Tensor]):
     if len(terms) > self.CAPACITY:
-      raise ValueError(f"A module can show at most {self.CAPACITY} loss terms. Received: {len(terms)}.")
+      raise ValueError(
+        f"A module can show at most {self.CAPACITY} loss terms. Received: {len(terms)}."
+      )
     self._names = tuple(terms)
     values = tf.stack([tf.cast(value, tf.float32) for value in terms.values()])
     self._sums.assign_add(tf.pad(values, [[0, self.CAPACITY - len(terms)]]))

@@ -29,7 +29,9 @@ class Optimization:
     arguments: dict | None = None,
   ):
     if not isinstance(getattr(tf.keras.optimizers, optimizer, None), type):
-      raise ValueError(f"Optimization.optimizer must name a class in tf.keras.optimizers. Received: {optimizer!r}.")
+      raise ValueError(
+        f"Optimization.optimizer must name a class in tf.keras.optimizers. Received: {optimizer!r}."
+      )
     if not learning_rate > 0:
       raise ValueError(f"Optimization.learning_rate must be > 0. Received: {learning_rate!r}.")
     if decay not in ("constant", "cosine"):

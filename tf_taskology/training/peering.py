@@ -34,7 +34,9 @@ class Peers:
     peers, policies = [], {}
     for name, outputs in collective.peers_of(spec).items():
       if name not in targets:
-        raise ValueError(f"Module {spec.name!r} needs the peer {name!r}, and no address was given for it.")
+        raise ValueError(
+          f"Module {spec.name!r} needs the peer {name!r}, and no address was given for it."
+        )
       known = peer.outputs_of(_tasks_of(collective, name, outputs))
       peers.append(
         served.ServedPeer(
@@ -50,7 +52,13 @@ class Peers:
       policies[name] = _policy(settings, work_folder.export_dir(work_dir, name))
     self.names = tuple(policies)
     answered = {output for p in peers for output in p.outputs}
-    frames = [f for loss in collective.mediated(spec) for o, fs in loss.needs.items() if o in answered for f in fs]
+    frames = [
+      f
+      for loss in collective.mediated(spec)
+      for o, fs in loss.needs.items()
+      if o in answered
+      for f in fs
+    ]
     self.stage = stage.PredictionStage(
       peers,
       policies,

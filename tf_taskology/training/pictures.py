@@ -23,7 +23,8 @@ class Drawer:
   def __call__(self, model: tf.keras.Model) -> dict[str, tf.Tensor]:
     """name -> [n, height, width, 3] float32 in 0..1: image and predictions side by side."""
     return {
-      name: side_by_side(image, model(image, training=False)) for name, image in self._images.items()
+      name: side_by_side(image, model(image, training=False))
+      for name, image in self._images.items()
     }
 
 

@@ -10,8 +10,14 @@ from collections.abc import Callable
 
 import psutil
 
-from tf_taskology.training import commands, live_table, locks, served_versions, supervision
-from tf_taskology.training import status as status_lib
+from tf_taskology.training import (
+  commands,
+  live_table,
+  locks,
+  served_versions,
+  status as status_lib,
+  supervision,
+)
 
 # A trainer saves and publishes when it is told to end.
 _TRAINER_END_SECS = 120.0

@@ -56,14 +56,18 @@ def parse_peers(values: Sequence[str]) -> dict[str, list[str]]:
     name, equals, addresses = value.partition("=")
     listed = [a.strip() for a in addresses.split(",") if a.strip()]
     if not equals or not name or not listed or not all(_is_address(a) for a in listed):
-      raise UsageError(f"--peer must have the form name=host:port[,host:port]. Received: {value!r}.")
+      raise UsageError(
+        f"--peer must have the form name=host:port[,host:port]. Received: {value!r}."
+      )
     targets.setdefault(name, []).extend(listed)
   return targets
 
 
 def _is_address(address):
   host, colon, port = address.rpartition(":")
-  return address.startswith("unix:") or bool(host and colon and port.isdigit() and 0 < int(port) < 65536)
+  return address.startswith("unix:") or bool(
+    host and colon and port.isdigit() and 0 < int(port) < 65536
+  )
 
 
 def check_module(collective: experiment.Collective, mode: str, module: str | None, targets) -> None:
@@ -73,7 +77,9 @@ def check_module(collective: experiment.Collective, mode: str, module: str | Non
       raise UsageError("--mode=synchronous trains all modules: leave out --module.")
     return
   if not module:
-    raise UsageError(f"--module is missing. The modules are: {', '.join(m.name for m in collective.modules)}.")
+    raise UsageError(
+      f"--module is missing. The modules are: {', '.join(m.name for m in collective.modules)}."
+    )
   spec = collective.module(module)
   if mode == "isolated":
     return

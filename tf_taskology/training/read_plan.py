@@ -9,8 +9,7 @@ Parsing imports TensorFlow; the launcher, which lives as long as the run, stays 
 import json
 import sys
 
-from tf_taskology.training import config, supervision, work_folder
-from tf_taskology.training import plan as plan_lib
+from tf_taskology.training import config, plan as plan_lib, supervision, work_folder
 
 
 def main(result_path: str, request: str) -> int:

@@ -12,7 +12,9 @@ def quiet():
   """Keeps third-party noise off stderr, here and in child processes. Call it before TensorFlow is imported."""
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-  warnings.filterwarnings("ignore", category=UserWarning, module=r"(tensorflow_addons|keras|tensorflow)\b")
+  warnings.filterwarnings(
+    "ignore", category=UserWarning, module=r"(tensorflow_addons|keras|tensorflow)\b"
+  )
   warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 

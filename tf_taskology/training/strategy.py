@@ -49,6 +49,7 @@ def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
     return flag
 
   def count(value):
+    value = tf.identity(value)  # on the replica's device, which a constant is not
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
   total = tf.function(strategy.run)(count, args=(tf.constant(float(flag)),))

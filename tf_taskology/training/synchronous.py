@@ -34,7 +34,10 @@ class SynchronousCollective(tf.keras.Model):
     with tf.GradientTape(persistent=True) as tape:
       parts, own = {}, {}
       for module in self.modules:
-        parts[module.name] = {**batch[module.name], **{k: batch[k] for k in ("mediator", "waiting_secs") if k in batch}}
+        parts[module.name] = {
+          **batch[module.name],
+          **{k: batch[k] for k in ("mediator", "waiting_secs") if k in batch},
+        }
         own[module.name] = module.predict_parts(parts[module.name], training=True)
       totals, terms = {}, {}
       for module in self.modules:
@@ -46,7 +49,9 @@ class SynchronousCollective(tf.keras.Model):
             if other is not module
             for name, prediction in own[other.name].get("mediator", {}).items()
           }
-        totals[module.name], terms[module.name] = module.compute_terms(part, own[module.name], module.optimizer.iterations)
+        totals[module.name], terms[module.name] = module.compute_terms(
+          part, own[module.name], module.optimizer.iterations
+        )
       scaled = {module.name: module.scaled(totals[module.name]) for module in self.modules}
     for module in self.modules:
       name = module.name

@@ -77,7 +77,9 @@ def train(
   lock = locks.Lock(os.path.join(folder, locks.FILE_NAME), timeout_secs=20.0) if chief else None
   try:
     with stopping.Stop(strategy) as stop:
-      return _Run(collective, work_dir, mode, name, strategy, peer_targets or {}, stop).train(extra_callbacks)
+      return _Run(collective, work_dir, mode, name, strategy, peer_targets or {}, stop).train(
+        extra_callbacks
+      )
   finally:
     if lock is not None:
       lock.release()
@@ -93,7 +95,9 @@ class _Run:
     self._chief = strategy_lib.is_chief(strategy)
     self._folder = work_folder.module_dir(work_dir, name)
     self._reporter = callbacks.Reporter(
-      self._folder, status_lib.Status(module=name, steps=self._settings.steps, message="building"), self._chief
+      self._folder,
+      status_lib.Status(module=name, steps=self._settings.steps, message="building"),
+      self._chief,
     )
     self._specs = list(collective.modules) if mode == "synchronous" else [collective.module(name)]
     self._peering = None
@@ -127,9 +131,13 @@ class _Run:
 
   def _train(self, extra_callbacks):
     for spec in self._specs:
-      strategy_lib.check_batch_size(f"ModuleSpec({spec.name}).batch_size", spec.batch_size, self._strategy)
+      strategy_lib.check_batch_size(
+        f"ModuleSpec({spec.name}).batch_size", spec.batch_size, self._strategy
+      )
     if self._collective.mediator is not None:
-      strategy_lib.check_batch_size("Mediator.batch_size", self._collective.mediator.batch_size, self._strategy)
+      strategy_lib.check_batch_size(
+        "Mediator.batch_size", self._collective.mediator.batch_size, self._strategy
+      )
     publishers = self._publishers() if self._chief else {}
     self._reporter.update(message="preparing data")
     for source, _ in self._sources().values():
@@ -137,7 +145,9 @@ class _Run:
     self._reporter.update(message="building networks")
     with self._strategy.scope():
       modules = [self._build(spec) for spec in self._specs]
-      model = modules[0] if self._mode != "synchronous" else synchronous.SynchronousCollective(modules)
+      model = (
+        modules[0] if self._mode != "synchronous" else synchronous.SynchronousCollective(modules)
+      )
       self._compile(model, modules)
     step = self._restore(model, modules)
     self._reporter.update(step=step, initial_step=step, message="publishing")
@@ -154,9 +164,18 @@ class _Run:
     step = global_step(modules)
     stopped = step < self._settings.steps
     publish(step)
-    strategy_lib.any_worker(self._strategy, stopped)  # all leave together, when the chief has published
-    self._reporter.update(state="waiting" if stopped else "done", message="stopped" if stopped else "", step=step, eta_secs=0.0)
-    return TrainResult(step, stopped, {s.name: work_folder.export_dir(self._work_dir, s.name) for s in self._specs})
+    strategy_lib.any_worker(
+      self._strategy, stopped
+    )  # all leave together, when the chief has published
+    self._reporter.update(
+      state="waiting" if stopped else "done",
+      message="stopped" if stopped else "",
+      step=step,
+      eta_secs=0.0,
+    )
+    return TrainResult(
+      step, stopped, {s.name: work_folder.export_dir(self._work_dir, s.name) for s in self._specs}
+    )
 
   def _sources(self):
     """What is trained on and the split, by a name for people."""
@@ -168,13 +187,19 @@ class _Run:
 
   def _build(self, spec) -> module_lib.Module:
     """The compiled module with fresh weights."""
-    tf.keras.utils.set_random_seed(self._settings.seed + 1000 * self._collective.modules.index(spec))
+    tf.keras.utils.set_random_seed(
+      self._settings.seed + 1000 * self._collective.modules.index(spec)
+    )
     with strategy_lib.precision(self._settings.precision):
       network = spec.network(spec.tasks, spec.dedicated.image_size)
     optimizer = spec.optimization.build()
     if self._settings.precision == "mixed_float16":
       optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
-    peer_of = {output: peer for peer, outputs in self._collective.peers_of(spec).items() for output in outputs}
+    peer_of = {
+      output: peer
+      for peer, outputs in self._collective.peers_of(spec).items()
+      for output in outputs
+    }
     module = module_lib.Module(
       network,
       spec.tasks,
@@ -222,22 +247,33 @@ class _Run:
         try:
           publishers[module.name].publish(module.network, module.tasks, step)
         except publishing.PublishError as error:
-          logging.error("%s Training goes on; the next version is tried at the next interval.", error)
+          logging.error(
+            "%s Training goes on; the next version is tried at the next interval.", error
+          )
 
   def _dataset(self, step, module):
     """Batches from `step` on; before that, waits for the peers' first versions."""
     spec, fetch = self._specs[0], None
     if self._mode == "distributed" and self._collective.mediated(spec):
       self._peering = peering.Peers(
-        self._collective, spec, self._peer_targets, self._work_dir, module.output_size, lambda: global_step([module])
+        self._collective,
+        spec,
+        self._peer_targets,
+        self._work_dir,
+        module.output_size,
+        lambda: global_step([module]),
       )
-      self._reporter.update(message=f"waiting for peers: {', '.join(self._peering.names) or 'none'}")
+      self._reporter.update(
+        message=f"waiting for peers: {', '.join(self._peering.names) or 'none'}"
+      )
       self._peering.stage.check()
       fetch = self._peering.stage
 
     def batches(input_context=None):
       if self._mode == "synchronous":
-        return inputs.synchronous_batches(self._collective, initial_step=step, input_context=input_context)
+        return inputs.synchronous_batches(
+          self._collective, initial_step=step, input_context=input_context
+        )
       return inputs.module_batches(
         self._collective, spec, fetch=fetch, initial_step=step, input_context=input_context
       )
@@ -248,9 +284,15 @@ class _Run:
 
   def _fit(self, model, modules, dataset, step, publish, extra_callbacks):
     settings = self._settings
-    writer = tf.summary.create_file_writer(os.path.join(self._folder, "tensorboard")) if self._chief else None
+    writer = (
+      tf.summary.create_file_writer(os.path.join(self._folder, "tensorboard"))
+      if self._chief
+      else None
+    )
     publishing_settings = self._collective.publishing
-    schedule = publishing.PublishSchedule(publishing_settings.every_steps, publishing_settings.every_secs)
+    schedule = publishing.PublishSchedule(
+      publishing_settings.every_steps, publishing_settings.every_secs
+    )
     schedule.mark(step)
     get_step = functools.partial(global_step, modules)
     backup = callbacks.Backup(
@@ -263,7 +305,9 @@ class _Run:
     if self._chief:
       used.append(callbacks.Publish(publish, schedule, get_step))
     if settings.images_every_epochs:
-      draw = pictures.Drawer({name: source.dataset(split) for name, (source, split) in self._sources().items()})
+      draw = pictures.Drawer(
+        {name: source.dataset(split) for name, (source, split) in self._sources().items()}
+      )
       used.append(callbacks.Images(draw, settings.images_every_epochs, get_step, writer))
     # `fit` lets go of the dataset's iterator, which cannot end while a request waits for a dead peer.
     used.append(tf.keras.callbacks.LambdaCallback(on_train_end=lambda _: self._close_peers()))
@@ -286,7 +330,9 @@ class _Run:
         raise
     for name, record in records().items():
       counts = {key: record[key] for key in ("version", "requests", "failures", "skipped")}
-      logging.info("Peer %s: %s", name, ", ".join(f"{key} {value}" for key, value in counts.items()))
+      logging.info(
+        "Peer %s: %s", name, ", ".join(f"{key} {value}" for key, value in counts.items())
+      )
 
 
 def global_step(modules: Sequence[module_lib.Module]) -> int:
@@ -306,7 +352,8 @@ def _restore_initial(module, initial_run):
 
 
 def _not_finite_message(error, checkpoints):
-  found = re.search(re.escape(module_lib.NOT_FINITE) + r".*?(?=\n\s*\[\[|\Z)", str(error), re.DOTALL)
+  found = re.search(
+    re.escape(module_lib.NOT_FINITE) + r".*?(?=\n\s*\[\[|\Z)", str(error), re.DOTALL
+  )
   detail = " ".join((found.group(0) if found else str(error)).split())
   return f"{detail[:1500]} No weights were changed by this batch; the last good checkpoint is kept in {checkpoints}."
-

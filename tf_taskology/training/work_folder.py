@@ -9,7 +9,9 @@ import tempfile
 CONFIG = "config.gin"
 SYNCHRONOUS = "collective"  # stands in place of a module's name where one process trains them all
 # More steps continue a run, and the start of a run that goes on does not matter any more.
-_MAY_CHANGE = re.compile(r"\.(steps|initial_run|images_every_epochs|every_secs|keep)\b|^STEPS\b|^INITIAL_RUN\b")
+_MAY_CHANGE = re.compile(
+  r"\.(steps|initial_run|images_every_epochs|every_secs|keep)\b|^STEPS\b|^INITIAL_RUN\b"
+)
 
 
 class WorkFolderError(ValueError):
@@ -41,7 +43,9 @@ def claim(work_dir: str, config_text: str) -> None:
     with tempfile.TemporaryFile(dir=work_dir):
       pass
   except OSError as error:
-    raise WorkFolderError(f"The work folder {work_dir!r} cannot be written: {error.strerror}.") from error
+    raise WorkFolderError(
+      f"The work folder {work_dir!r} cannot be written: {error.strerror}."
+    ) from error
   path = os.path.join(work_dir, CONFIG)
   if os.path.exists(path):
     with open(path, encoding="utf-8") as file:
@@ -64,7 +68,11 @@ def write_atomically(path: str, text: str) -> None:
 def _first_difference(old: str, new: str) -> str | None:
   def relevant(text):
     text = re.sub(r"\\\n\s*", "", text)  # gin breaks long lines
-    return [line for line in text.splitlines() if line.strip() and not line.startswith("#") and not _MAY_CHANGE.search(line)]
+    return [
+      line
+      for line in text.splitlines()
+      if line.strip() and not line.startswith("#") and not _MAY_CHANGE.search(line)
+    ]
 
   changes = [d for d in difflib.ndiff(relevant(old), relevant(new)) if d[0] in "+-"]
   if not changes:
