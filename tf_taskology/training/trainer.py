@@ -13,6 +13,7 @@ from absl import logging
 from tf_taskology.peers import interrupts, peer as peer_lib, publishing
 from tf_taskology.training import (
   callbacks,
+  checkpoints,
   errors,
   experiment,
   inputs,
@@ -149,7 +150,7 @@ class _Run:
         modules[0] if self._mode != "synchronous" else synchronous.SynchronousCollective(modules)
       )
       self._compile(model, modules)
-    step = self._restore(model, modules)
+    step = checkpoints.restore(model, modules, self._checkpoints(), self._settings.initial_run)
     self._reporter.update(step=step, initial_step=step, message="publishing")
     publish = functools.partial(self._publish, modules, publishers)
     publish(step)
@@ -161,7 +162,7 @@ class _Run:
       except peer_lib.PeerClosed:
         if not self._stop.at_once:
           raise
-    step = global_step(modules)
+    step = checkpoints.global_step(modules)
     stopped = step < self._settings.steps
     publish(step)
     strategy_lib.any_worker(
@@ -217,16 +218,6 @@ class _Run:
       # The collective never steps this optimiser; `fit` only asks that there is one.
       model.compile(optimizer="sgd", steps_per_execution=self._settings.steps_per_execution)
 
-  def _restore(self, model, modules) -> int:
-    """Restores the run's own checkpoint, or the start from an earlier run. Returns the global step."""
-    checkpoint = tf.train.latest_checkpoint(os.path.join(self._checkpoints(), "chief"))
-    if checkpoint:
-      tf.train.Checkpoint(model=model).restore(checkpoint).expect_partial()
-    elif self._settings.initial_run:
-      for module in modules:
-        _restore_initial(module, self._settings.initial_run)
-    return global_step(modules)
-
   def _checkpoints(self):
     return work_folder.checkpoints_dir(self._work_dir, self._name)
 
@@ -261,7 +252,7 @@ class _Run:
         self._peer_targets,
         self._work_dir,
         module.output_size,
-        lambda: global_step([module]),
+        lambda: checkpoints.global_step([module]),
       )
       self._reporter.update(
         message=f"waiting for peers: {', '.join(self._peering.names) or 'none'}"
@@ -294,7 +285,7 @@ class _Run:
       publishing_settings.every_steps, publishing_settings.every_secs
     )
     schedule.mark(step)
-    get_step = functools.partial(global_step, modules)
+    get_step = functools.partial(checkpoints.global_step, modules)
     backup = callbacks.Backup(
       self._checkpoints(),
       settings.checkpoint_steps,
@@ -335,25 +326,9 @@ class _Run:
       )
 
 
-def global_step(modules: Sequence[module_lib.Module]) -> int:
-  """Steps taken so far."""
-  return int(modules[0].optimizer.iterations.numpy())
-
-
-def _restore_initial(module, initial_run):
-  """Weights, optimiser and step of the same module in an earlier run, not synchronous."""
-  directory = os.path.join(work_folder.checkpoints_dir(initial_run, module.name), "chief")
-  checkpoint = tf.train.latest_checkpoint(directory)
-  if not checkpoint:
-    raise ValueError(
-      f"Training.initial_run = {initial_run!r} holds no checkpoint of module {module.name!r}: looked in {directory}."
-    )
-  tf.train.Checkpoint(model=module).restore(checkpoint).expect_partial()
-
-
-def _not_finite_message(error, checkpoints):
+def _not_finite_message(error, checkpoints_dir):
   found = re.search(
     re.escape(module_lib.NOT_FINITE) + r".*?(?=\n\s*\[\[|\Z)", str(error), re.DOTALL
   )
   detail = " ".join((found.group(0) if found else str(error)).split())
-  return f"{detail[:1500]} No weights were changed by this batch; the last good checkpoint is kept in {checkpoints}."
+  return f"{detail[:1500]} No weights were changed by this batch; the last good checkpoint is kept in {checkpoints_dir}."
