@@ -1,5 +1,7 @@
 """Publishing, our model server and the prediction stage together."""
 
+# bazel: deps=//serving:model_server
+
 import os
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-# bazel: size=medium
+# bazel: size=medium, deps=//serving:lazy_tensorflow //serving:tf_library
 
 import subprocess
 import sys

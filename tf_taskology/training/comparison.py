@@ -146,6 +146,6 @@ def print_tables(results: dict, file: TextIO):
       print(f"\n{table_formats.text(table, color=file.isatty())}", file=file)
 
 
-def overview(results: dict, keys: dict[str, Sequence[str]]) -> list[tables.Table]:
+def overview(results: dict, keys: dict[str, Sequence[str]] | None = None) -> list[tables.Table]:
   """Tables with a row for each arm, one for each data set; `keys` as for `tables.overview`."""
   return [tables.overview(runs, keys) for runs in tables.by_data_set(results).values()]

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +11,7 @@ from absl import logging
 
 from tf_taskology.peers import interrupts, peer as peer_lib, publishing
 from tf_taskology.training import (
+  building,
   callbacks,
   checkpoints,
   errors,
@@ -111,10 +111,14 @@ class _Run:
       self._reporter.update(state="starting")
       return self._train(extra_callbacks)
     except tf.errors.InvalidArgumentError as error:
+      if "Cannot read image" in str(error):  # `datasets.rgbd_images`, which names the file
+        message = str(error).splitlines()[0]
+        self._fail(message)
+        raise ValueError(message) from error
       if module_lib.NOT_FINITE not in str(error):
         self._fail(str(error))
         raise
-      message = _not_finite_message(error, work_folder.checkpoints_dir(self._work_dir, self._name))
+      message = errors.not_finite(str(error), module_lib.NOT_FINITE, self._checkpoints())
       self._fail(message)
       raise errors.TrainingFailed(message) from error
     except Exception as error:
@@ -145,7 +149,8 @@ class _Run:
       source.prepare()
     self._reporter.update(message="building networks")
     with self._strategy.scope():
-      modules = [self._build(spec) for spec in self._specs]
+      isolated = self._mode == "isolated"
+      modules = [building.build(self._collective, spec, isolated) for spec in self._specs]
       model = (
         modules[0] if self._mode != "synchronous" else synchronous.SynchronousCollective(modules)
       )
@@ -185,33 +190,6 @@ class _Run:
     if self._mode != "isolated" and mediator is not None:
       sources["mediator"] = (mediator.source, mediator.split)
     return sources
-
-  def _build(self, spec) -> module_lib.Module:
-    """The compiled module with fresh weights."""
-    tf.keras.utils.set_random_seed(
-      self._settings.seed + 1000 * self._collective.modules.index(spec)
-    )
-    with strategy_lib.precision(self._settings.precision):
-      network = spec.network(spec.tasks, spec.dedicated.image_size)
-    optimizer = spec.optimization.build()
-    if self._settings.precision == "mixed_float16":
-      optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
-    peer_of = {
-      output: peer
-      for peer, outputs in self._collective.peers_of(spec).items()
-      for output in outputs
-    }
-    module = module_lib.Module(
-      network,
-      spec.tasks,
-      self._collective.relations_of(spec) if self._mode != "isolated" else (),
-      name=spec.name,
-      peer_of=peer_of,
-      xla_losses=self._settings.xla_losses,
-    )
-    module.compile(optimizer=optimizer, steps_per_execution=self._settings.steps_per_execution)
-    module.optimizer.build(network.trainable_variables)
-    return module
 
   def _compile(self, model, modules):
     if model is not modules[0]:
@@ -324,11 +302,3 @@ class _Run:
       logging.info(
         "Peer %s: %s", name, ", ".join(f"{key} {value}" for key, value in counts.items())
       )
-
-
-def _not_finite_message(error, checkpoints_dir):
-  found = re.search(
-    re.escape(module_lib.NOT_FINITE) + r".*?(?=\n\s*\[\[|\Z)", str(error), re.DOTALL
-  )
-  detail = " ".join((found.group(0) if found else str(error)).split())
-  return f"{detail[:1500]} No weights were changed by this batch; the last good checkpoint is kept in {checkpoints_dir}."

@@ -28,7 +28,13 @@ def measure(gin_file: str, modules: list[str]) -> float:
   """One start: seconds until the last module's first step."""
   with tempfile.TemporaryDirectory() as work_dir:
     started = time.monotonic()
-    command = [sys.executable, "-m", "tf_taskology.collective", f"--gin_file={gin_file}", f"--work_dir={work_dir}"]
+    command = [
+      sys.executable,
+      "-m",
+      "tf_taskology.collective",
+      f"--gin_file={gin_file}",
+      f"--work_dir={work_dir}",
+    ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     process = subprocess.Popen(
       command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -37,7 +43,9 @@ def measure(gin_file: str, modules: list[str]) -> float:
       while not all(_has_stepped(os.path.join(work_dir, m)) for m in modules):
         if process.poll() is not None or time.monotonic() - started > _LIMIT_SECS:
           process.kill()
-          raise RuntimeError(f"No first step within {_LIMIT_SECS:.0f} s: {process.communicate()[1][-2000:]}")
+          raise RuntimeError(
+            f"No first step within {_LIMIT_SECS:.0f} s: {process.communicate()[1][-2000:]}"
+          )
         time.sleep(0.02)
       return time.monotonic() - started
     finally:

@@ -172,7 +172,7 @@ def read_tree(root: pathlib.Path) -> Tree:
       if path.suffix == ".py":
         source = read_source(root, path)
         sources[source.module] = source
-      elif path.suffix == ".gin":
+      elif path.suffix == ".gin" and path.parts[0] == "gin":
         gin_imports += _read_gin(root, path)
     except (SourceError, FileNotFoundError, UnicodeDecodeError) as error:
       errors.append(str(error))

@@ -21,7 +21,7 @@ _START_STEPS = flags.DEFINE_integer(
   "start_steps", 1200, "Steps trained alone before the arms part.", lower_bound=1
 )
 _STEPS = flags.DEFINE_integer("steps", 2000, "Step at which all arms end.", lower_bound=2)
-_ARMS = flags.DEFINE_list("arms", None, "Only arms whose names are listed.")
+_ARMS = flags.DEFINE_list("arms", None, "Only these arms, and where they start; all by default.")
 _SPLIT = flags.DEFINE_string(
   "split", None, "Split in place of test, e.g. validation to choose settings on."
 )
@@ -47,14 +47,14 @@ def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
 
   return [
     comparison.Arm("start", "isolated", begin, (_FULL,)),
-    comparison.Arm("start, strong augmentation", "isolated", begin, (_STRONG,)),
+    comparison.Arm("start with strong augmentation", "isolated", begin, (_STRONG,)),
     arm("isolated", "isolated", _FULL),
-    arm("full, distributed", "distributed", _FULL),
-    arm("isolated, strong augmentation", "isolated", _STRONG, "start, strong augmentation"),
-    arm("plain, synchronous", "synchronous", _PLAIN),
-    arm("plain, distributed", "distributed", _PLAIN),
-    arm("agreement, distributed", "distributed", _AGREEMENT),
-    arm("full, synchronous", "synchronous", _FULL),
+    arm("full distributed", "distributed", _FULL),
+    arm("isolated with strong augmentation", "isolated", _STRONG, "start with strong augmentation"),
+    arm("plain synchronous", "synchronous", _PLAIN),
+    arm("plain distributed", "distributed", _PLAIN),
+    arm("agreement distributed", "distributed", _AGREEMENT),
+    arm("full synchronous", "synchronous", _FULL),
   ]
 
 
@@ -76,7 +76,8 @@ def main(argv):
     raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
   arms = _arms(_START_STEPS.value, _STEPS.value)
   if _ARMS.value:
-    arms = [a for a in arms if a.name.startswith("start") or a.name in _ARMS.value]
+    wanted = [a for a in arms if a.name in _ARMS.value]
+    arms = [a for a in arms if a in wanted or a.name in {w.start for w in wanted}]
   seeds = range(_SEEDS.value)
   with program.exit_codes():
     compared = comparison.Comparison(

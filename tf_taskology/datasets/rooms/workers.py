@@ -4,6 +4,8 @@ The processes are programs of their own, not forks: the caller usually runs Tens
 threads a fork would break, and multiprocessing's spawn would import the caller's main program.
 """
 
+# bazel: deps=:worker
+
 import os
 import pickle
 import subprocess
