@@ -11,6 +11,7 @@ import sys
 from absl import app, flags
 
 from tf_taskology.datasets import rgbd_check, rgbd_layouts
+from tf_taskology.training import startup
 
 _PATH = flags.DEFINE_multi_string("path", [], "Folder of a recording; repeatable.")
 _LAYOUT = flags.DEFINE_enum(
@@ -57,4 +58,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  startup.run(main)

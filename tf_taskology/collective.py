@@ -11,7 +11,7 @@ import sys
 
 from absl import app, flags
 
-from tf_taskology.training import commands, launcher, plan, supervision
+from tf_taskology.training import commands, launcher, plan, startup, supervision
 
 _GIN_FILE = flags.DEFINE_multi_string(
   "gin_file", [], "Gin file of the experiment. May be given several times."
@@ -83,4 +83,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  startup.run(main)

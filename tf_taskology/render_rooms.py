@@ -14,6 +14,7 @@ from absl import app, flags, logging
 from PIL import Image
 
 from tf_taskology.datasets.rooms import preview, render, rooms
+from tf_taskology.training import startup
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder to render into, e.g. /tmp/data.")
 _DOMAIN = flags.DEFINE_enum("domain", "sensor", render.DOMAINS, "Domain to render.")
@@ -70,4 +71,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  startup.run(main)
