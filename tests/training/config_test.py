@@ -110,9 +110,17 @@ class CollectiveTest(absltest.TestCase):
     depth, normals = collective.modules
     self.assertEqual(collective.peers_of(depth), {"normals": ("normals",)})
     self.assertEqual(collective.peers_of(normals), {"depth": ("depth",)})
+    self.assertEqual(collective.labels_of(depth), ("depth",))
+    self.assertEqual(collective.labels_of(normals), ("normals",))
+    self.assertFalse(collective.needs_pose(collective.mediated(depth)))
+    self.assertIsInstance(collective, experiment.Collective)
+
+  def test_two_views_read_poses_and_the_normals_labels(self):
+    collective = config.parse(["gin/rooms/two_views.gin"])
+    depth, normals = collective.modules
+    self.assertTrue(collective.needs_pose(collective.mediated(depth)))
     self.assertEqual(collective.labels_of(depth), ("depth", "normals"))
     self.assertEqual(collective.labels_of(normals), ("normals",))
-    self.assertIsInstance(collective, experiment.Collective)
 
 
 if __name__ == "__main__":

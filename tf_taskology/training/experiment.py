@@ -312,12 +312,6 @@ class Collective:
       peers[owners[output]] = (*peers.get(owners[output], ()), output)
     return peers
 
-  def mediator_frames(self) -> int:
-    """Frames of a mediator sample that the consistency losses read."""
-    return 1 + max(
-      (f for loss in self.consistency for frames in loss.needs.values() for f in frames), default=0
-    )
-
   def needs_pose(self, losses: Sequence[Any]) -> bool:
     """Whether any of these losses reads camera poses."""
     return any("pose" in loss.needs_inputs for loss in losses)

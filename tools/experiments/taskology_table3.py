@@ -26,9 +26,9 @@ _SPLIT = flags.DEFINE_string(
   "split", None, "Split in place of test, e.g. validation to choose settings on."
 )
 
-_FULL = "gin/rooms/depth_normals.gin"
+_AGREEMENT = "gin/rooms/depth_normals.gin"
 _PLAIN = "gin/rooms/plain.gin"
-_AGREEMENT = "gin/rooms/agreement.gin"
+_TWO_VIEWS = "gin/rooms/two_views.gin"
 _STRONG = "gin/rooms/strong_augmentation.gin"
 _KEYS = {
   "depth": ["abs_rel", "scaled_abs_rel", "delta_1"],
@@ -46,15 +46,15 @@ def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
     return comparison.Arm(name, mode, end, (gin_file,), start)
 
   return [
-    comparison.Arm("start", "isolated", begin, (_FULL,)),
+    comparison.Arm("start", "isolated", begin, (_AGREEMENT,)),
     comparison.Arm("start with strong augmentation", "isolated", begin, (_STRONG,)),
-    arm("isolated", "isolated", _FULL),
-    arm("full distributed", "distributed", _FULL),
+    arm("isolated", "isolated", _AGREEMENT),
+    arm("two views distributed", "distributed", _TWO_VIEWS),
     arm("isolated with strong augmentation", "isolated", _STRONG, "start with strong augmentation"),
     arm("plain synchronous", "synchronous", _PLAIN),
     arm("plain distributed", "distributed", _PLAIN),
     arm("agreement distributed", "distributed", _AGREEMENT),
-    arm("full synchronous", "synchronous", _FULL),
+    arm("agreement synchronous", "synchronous", _AGREEMENT),
   ]
 
 
@@ -81,7 +81,7 @@ def main(argv):
   seeds = range(_SEEDS.value)
   with program.exit_codes():
     compared = comparison.Comparison(
-      _WORK_DIR.value, [_FULL], options={"report_secs": 60.0}, split=_SPLIT.value
+      _WORK_DIR.value, [_AGREEMENT], options={"report_secs": 60.0}, split=_SPLIT.value
     )
     compared.prepare()
     results = compared.run(arms, seeds)
