@@ -31,6 +31,14 @@ class ShippedTest(parameterized.TestCase):
       network = spec.network(spec.tasks, spec.dedicated.image_size)
       self.assertCountEqual(network.output, [t.name for t in spec.tasks])
 
+  def test_kept_configuration_may_hold_what_an_include_left_over(self):
+    folder = self.create_tempdir()
+    frames = folder.mkdir("frames").full_path
+    config.parse(["gin/rooms/rgbd_folder.gin"], [f"FRAMES = {frames!r}"])
+    kept = folder.create_file("config.gin", config.config_text()).full_path
+    collective = config.parse([kept])
+    self.assertEqual([e.name for e in collective.evaluation], ["own frames", "rooms, simulated"])
+
   def test_round_trip_of_the_kept_configuration(self):
     config.parse([_BASE], ["SEED = 7", "DEPTH_WEIGHT = 0.5"])
     path = self.create_tempfile("config.gin", config.config_text()).full_path

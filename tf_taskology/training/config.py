@@ -11,6 +11,9 @@ import gin
 from gin import config as gin_config
 from tf_taskology.training import experiment
 
+# Heads a configuration that a run has kept: there, bindings of included files are no different from the file's own.
+_KEPT = "# Kept by a run: its own bindings and those of all included files.\n"
+
 
 class ConfigError(ValueError):
   """A configuration that cannot be used. The message is written for the person who wrote it."""
@@ -64,7 +67,7 @@ def parse(gin_files: Sequence[str], bindings: Sequence[str] = ()) -> experiment.
 
 def config_text() -> str:
   """The configuration as parsed, ready to be written beside a run's results."""
-  return gin.config_str(max_line_length=100)
+  return _KEPT + gin.config_str(max_line_length=100)
 
 
 def search_path() -> list[str]:
@@ -167,6 +170,11 @@ def _check_macros(gin_files, bindings):
     )
 
 
+def _is_kept(path):
+  with open(path, encoding="utf-8") as file:
+    return file.readline() == _KEPT
+
+
 def _text(path):
   """A gin file without comments."""
   with open(path, encoding="utf-8") as file:
@@ -193,7 +201,8 @@ def _check_unused(gin_files, bindings):
   Those of included files may be left over: an experiment that takes another data set leaves the old one's unused.
   """
   own = set()
-  for text in [*(_text(path) for path in gin_files), *bindings]:
+  written = [_text(path) for path in gin_files if not _is_kept(path)]
+  for text in [*written, *bindings]:
     for name in re.findall(r"(?m)^\s*([\w./]+\.\w+)\s*=", text):
       scope, _, rest = name.rpartition("/")
       own.add((scope, *rest.split(".")[-2:]))
