@@ -34,7 +34,10 @@ class ClaimTest(parameterized.TestCase):
   )
   def test_a_run_may_go_on_with(self, old, new):
     work_folder.claim(self.folder, _CONFIG)
-    work_folder.claim(self.folder, _CONFIG.replace(old, new))
+    changed = _CONFIG.replace(old, new)
+    work_folder.claim(self.folder, changed)
+    with open(os.path.join(self.folder, work_folder.CONFIG), encoding="utf-8") as file:
+      self.assertEqual(file.read(), changed)
     work_folder.claim(self.folder, _CONFIG)
 
   @parameterized.parameters(
