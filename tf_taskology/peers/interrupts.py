@@ -17,7 +17,9 @@ def closing_on_signals(
 ):
   """Calls `close` in another thread as soon as a signal arrives; the Python handlers run as ever after that.
 
-  Signals without a Python handler (SIGTERM, unless the program sets one) still end the process at once.
+  Signals without a Python handler (SIGTERM, unless the program sets one) still end the process at once. Handlers must
+  not raise, as Python's own of SIGINT does: an exception that arrives while TensorFlow makes one of its own comes
+  out as neither of the two. Let them set a flag, which the loop reads when it has ended.
 
   Args:
     close: what unblocks the main thread, for instance `PredictionStage.close`.

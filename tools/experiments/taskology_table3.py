@@ -51,6 +51,12 @@ def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
     arm("isolated", "isolated", _AGREEMENT),
     arm("two views distributed", "distributed", _TWO_VIEWS),
     arm("isolated with strong augmentation", "isolated", _STRONG, "start with strong augmentation"),
+    arm(
+      "agreement with strong augmentation",
+      "distributed",
+      _STRONG,
+      "start with strong augmentation",
+    ),
     arm("plain synchronous", "synchronous", _PLAIN),
     arm("plain distributed", "distributed", _PLAIN),
     arm("agreement distributed", "distributed", _AGREEMENT),
