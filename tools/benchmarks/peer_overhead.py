@@ -3,7 +3,8 @@ same predictions at hand.
 
   python -m tools.benchmarks.peer_overhead
 
-The peer is a gRPC server in another process that sleeps and answers with ready bytes, so that only waiting and
+The trainer is a depth module's: labelled and mediator images, supervised and consistency losses, as Keras runs its
+steps. The peer is a gRPC server in another process that sleeps and answers with ready bytes, so that only waiting and
 transport are measured, not a second network on the same cores. The three ways take turns, for the machine's speed
 varies. The last line of the output is JSON; the goal is a value of at least 0.95.
 """
@@ -99,50 +100,77 @@ def _start_server(answer: bytes):
   return process, process.stdout.readline().split()
 
 
-def _make_step(task):
-  """A training step of about 60 ms on two cores."""
+def _make_steps():
+  """A depth module's training as Keras runs it, with normals as its peer: iterator -> None, _STEPS steps."""
   import tensorflow as tf
 
-  from tf_taskology.datasets import element
+  from tf_taskology.consistency import depth_normals
   from tf_taskology.networks import compact
+  from tf_taskology.tasks import depth
+  from tf_taskology.training import module as module_lib
 
-  network = compact.Compact(output_stride=_STRIDE)([task], (_HEIGHT, _WIDTH))
-  optimizer = tf.keras.optimizers.Adam(1e-4)
+  tasks = [depth.Depth()]
+  network = compact.Compact(output_stride=_STRIDE)(tasks, (_HEIGHT, _WIDTH))
+  relation = depth_normals.DepthNormals(weights={"depth": 1.0})
+  module = module_lib.Module(
+    network, tasks, [relation], name="depth", peer_of={"normals": "normals"}
+  )
+  module.compile(optimizer=tf.keras.optimizers.Adam(1e-4))
+  module.optimizer.build(network.trainable_variables)
+  train = module.make_train_function()
 
-  @tf.function(reduce_retracing=True)
-  def step(batch):
-    image = tf.cast(element.fold_frames(batch["mediator"]["image"]), tf.float32)
-    with tf.GradientTape() as tape:
-      raw = network(image, training=True)[task.name]
-      own = element.unfold_frames(task.decode(raw)["normals"], _FRAMES)
-      loss = tf.reduce_mean(tf.abs(own - batch["peers"]["normals"]))
-    gradients = tape.gradient(loss, network.trainable_variables)
-    optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
-    return loss
+  def steps(iterator, count):
+    for _ in range(count):
+      logs = train(iterator)
+    return float(logs["loss"])
 
-  return step
+  return steps
 
 
-def _time(step, iterator) -> float:
+def _time(steps, iterator) -> float:
   """Seconds per step."""
-  for _ in range(_UNTIMED_STEPS):
-    step(next(iterator)).numpy()
+  steps(iterator, _UNTIMED_STEPS)
   started = time.perf_counter()
-  for _ in range(_STEPS.value):
-    step(next(iterator)).numpy()
+  steps(iterator, _STEPS.value)
   return (time.perf_counter() - started) / _STEPS.value
 
 
-def _measure(task, images, normals, ports):
+def _batch(random):
+  """A batch as a source gives it: labelled images, and mediator images in two frames."""
+  import numpy as np
+
+  def part(frames):
+    focal = np.array([[_WIDTH, 0, _WIDTH / 2], [0, _WIDTH, _HEIGHT / 2], [0, 0, 1]], np.float32)
+    shape = (_BATCH, frames, _HEIGHT, _WIDTH)
+    return {
+      "image": random.randint(0, 256, (*shape, 3)).astype(np.uint8),
+      "intrinsics": np.broadcast_to(focal, (_BATCH, frames, 3, 3)).copy(),
+      "sample_id": np.array([f"sample{i}" for i in range(_BATCH)]),
+    }
+
+  labels = {"depth": random.uniform(1, 5, (_BATCH, 1, _HEIGHT, _WIDTH, 1)).astype(np.float32)}
+  return {"dedicated": {**part(1), "labels": labels}, "mediator": part(_FRAMES)}
+
+
+def _measure(batch, normals, ports):
   """By delay, pairs of seconds per step: with remote peers, and without, before and after; and the peers' records."""
+  import numpy as np
   import tensorflow as tf
 
   from tf_taskology.datasets import element
   from tf_taskology.peers import peer, policy, served, stage
+  from tf_taskology.tasks import surface_normals
 
-  batches = tf.data.Dataset.from_tensors({"mediator": {"image": images}}).repeat()
+  task = surface_normals.SurfaceNormals()
+  batches = tf.data.Dataset.from_tensors(batch).repeat()
+  info = {
+    "available": np.ones(_BATCH, np.float32),
+    "step": np.ones(_BATCH, np.int64),
+    "published_at": np.ones(_BATCH),
+  }
+  answers = {"normals": element.unfold_frames(normals, _FRAMES)}
   ready = tf.data.Dataset.from_tensors(
-    {"mediator": {"image": images}, "peers": {"normals": element.unfold_frames(normals, _FRAMES)}}
+    {**batch, "peers": answers, "peers_info": {"normals": info}}
   ).repeat()
   ways = {0: iter(ready.prefetch(2))}
   stages = []
@@ -151,17 +179,17 @@ def _measure(task, images, normals, ports):
     size = normals.shape[1:3]
     stages.append(stage.PredictionStage([asked], {"normals": policy.Wait(limit_secs=20)}, size))
     ways[delay] = iter(stages[-1](batches))
-  step = _make_step(task)
+  steps = _make_steps()
   try:
-    turns = [_time(step, ways[0])]
+    turns = [_time(steps, ways[0])]
     times = {delay: [] for delay in _DELAYS_MS}
     started = time.monotonic()
     for turn in range(_ROUNDS.value):
       if turn and time.monotonic() - started > _LIMIT_SECS.value:
         break
       for delay in _DELAYS_MS:
-        remote = _time(step, ways[delay])
-        turns.append(_time(step, ways[0]))
+        remote = _time(steps, ways[delay])
+        turns.append(_time(steps, ways[0]))
         times[delay].append((remote, sum(turns[-2:]) / 2))
     waiting = {
       delay: s.records["normals"].snapshot() for delay, s in zip(_DELAYS_MS, stages, strict=True)
@@ -181,15 +209,12 @@ def main(argv):
   # Not at the top: the server's process needs neither TensorFlow nor us.
   import numpy as np
 
-  from tf_taskology.tasks import surface_normals
-
   random = np.random.RandomState(0)
-  images = random.randint(0, 256, (_BATCH, _FRAMES, _HEIGHT, _WIDTH, 3)).astype(np.uint8)
   normals = random.normal(size=(_BATCH * _FRAMES, _HEIGHT // _STRIDE, _WIDTH // _STRIDE, 3))
   normals = (normals / np.linalg.norm(normals, axis=-1, keepdims=True)).astype(np.float32)
   process, ports = _start_server(_answer_bytes(normals))
   try:
-    times, records = _measure(surface_normals.SurfaceNormals(), images, normals, ports)
+    times, records = _measure(_batch(random), normals, ports)
   finally:
     process.stdin.close()
     process.wait(10)
