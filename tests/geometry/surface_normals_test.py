@@ -26,6 +26,12 @@ def angles(a, b):
   return np.degrees(np.arctan2(cross, (a * b).sum(-1)))
 
 
+def creases(normals):
+  """Pixels with a neighbour whose normal differs by more than 10 degrees; [..., height, width, 3] -> [...]."""
+  shifts = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+  return np.any([angles(np.roll(normals, s, (-3, -2)), normals) > 10 for s in shifts], axis=0)
+
+
 class SurfaceNormalsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
     normal=[(0, 0, -1), (0.5, 0.2, -0.8), (-0.6, 0.5, -1.2), (0.0, -1.4, -0.9)], window=[1, 3, 5]
@@ -87,6 +93,19 @@ class SurfaceNormalsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(np.median(error), 0.01)
     # The rest are creases between surfaces that meet at a blunt angle.
     self.assertGreater(np.mean(error < 0.5), 0.9)
+
+  @parameterized.product(domain=["simulated", "sensor"], size=[(48, 64), (96, 128)])
+  def test_rooms_within_half_a_degree_away_from_edges_and_creases(self, domain, size):
+    errors = []
+    for index in range(4):
+      sample = render.render(render.Job(domain, *size), "train", index)
+      depth = tf.constant(sample["depth"])
+      normals, valid = surface_normals.depth_to_normals(depth, tf.constant(sample["intrinsics"]))
+      smooth = (valid.numpy() > 0) & ~depth_edges.depth_edges(depth, 0.02, margin=1).numpy()
+      smooth = smooth[..., 0] & ~creases(sample["normals"])
+      self.assertGreater(smooth.mean(), 0.3)
+      errors.append(angles(normals.numpy(), sample["normals"])[smooth])
+    self.assertLess(np.mean(np.concatenate(errors)), 0.5)
 
   def test_normals_face_the_camera_whatever_the_depth(self):
     depth = tf.exp(tf.random.stateless_normal([3, 2, _HEIGHT, _WIDTH, 1], seed=[3, 4]))
