@@ -150,9 +150,7 @@ def _fill_classifications(
         f"Got: {types_pb2.DataType.Name(tensor.dtype)}"
       )
     if shape[0] != num_examples:
-      raise _invalid(
-        f"Expected {alias} output batch size of {num_examples}. Got: {shape[0]}"
-      )
+      raise _invalid(f"Expected {alias} output batch size of {num_examples}. Got: {shape[0]}")
   widths = [_shape(tensor)[1] for tensor in outputs.values()]
   if len(set(widths)) > 1:
     raise _invalid(

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
 from tensorflow.core.protobuf import config_pb2
@@ -36,17 +36,9 @@ class ModelConfig:
   )
   labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
-  def __post_init__(self):
-    if not os.path.isabs(self.base_path):
-      raise errors.StatusError(
-        "INVALID_ARGUMENT",
-        f"Expected model {self.name} to have an absolute path or URI; "
-        f"got base_path()={self.base_path}",
-      )
-
 
 def read_models(path: str) -> list[ModelConfig]:
-  """Reads a ModelServerConfig.
+  """Reads a file with a ModelServerConfig in text form.
 
   Raises:
     errors.StatusError: INVALID_ARGUMENT in TensorFlow Serving's words, NOT_FOUND for no file.
@@ -57,32 +49,84 @@ def read_models(path: str) -> list[ModelConfig]:
     raise errors.StatusError(
       "INVALID_ARGUMENT", f"Invalid ModelServerConfig: {path} has no model_config_list"
     )
-  models = {}
-  for entry in config.model_config_list.config:
-    if entry.name in models:
-      raise errors.StatusError(
-        "INVALID_ARGUMENT", f"Illegal to list model {entry.name} multiple times in config list"
-      )
-    models[entry.name] = _model(entry)
-  return list(models.values())
+  return models(config.model_config_list)
 
 
-def _model(entry: model_server_config_pb2.ModelConfig) -> ModelConfig:
-  if entry.model_platform:
-    if entry.model_platform != _PLATFORM:
-      raise errors.StatusError(
-        "INVALID_ARGUMENT",
-        f"Model {entry.name} requests unsupported platform {entry.model_platform}",
-      )
-  elif entry.model_type != _DEPRECATED_TENSORFLOW:
-    raise errors.StatusError(
-      "INVALID_ARGUMENT",
-      "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
-      f"ModelServerConfig::model_platform, model name is {entry.name}",
+def models(
+  listed: model_server_config_pb2.ModelConfigList, present: Collection[str] = ()
+) -> list[ModelConfig]:
+  """Checks a list of models.
+
+  Args:
+    listed: the list.
+    present: names of models that are served already.
+
+  Raises:
+    errors.StatusError: INVALID_ARGUMENT in TensorFlow Serving's words.
+  """
+  names = set()
+  for entry in listed.config:
+    if entry.name in names:
+      raise _invalid(f"Illegal to list model {entry.name} multiple times in config list")
+    names.add(entry.name)
+  made = [
+    ModelConfig(
+      entry.name,
+      absolute_path(entry.name, entry.base_path),
+      _policy(entry.model_version_policy),
+      dict(entry.version_labels),
     )
-  return ModelConfig(
-    entry.name, entry.base_path, _policy(entry.model_version_policy), dict(entry.version_labels)
-  )
+    for entry in listed.config
+  ]
+  for entry in sorted(listed.config, key=lambda entry: entry.name not in present):
+    _check_platform(entry, entry.name in present)
+  return made
+
+
+def absolute_path(model: str, base_path: str) -> str:
+  """A model's base path as a path of this machine.
+
+  Raises:
+    errors.StatusError: INVALID_ARGUMENT for a relative path or another scheme than file.
+  """
+  path = base_path.removeprefix("file://")
+  scheme, separator, _ = path.partition("://")
+  if separator:
+    raise _invalid(
+      f"Model {model} has base_path()={base_path}: this server reads local folders only, not "
+      f"{scheme}://; mount or copy the models to a folder"
+    )
+  if not os.path.isabs(path):
+    raise _invalid(
+      f"Expected model {model} to have an absolute path or URI; got base_path()={base_path}"
+    )
+  return path
+
+
+def _check_platform(entry: model_server_config_pb2.ModelConfig, is_present: bool) -> None:
+  if entry.model_type and entry.model_platform:
+    raise _invalid(
+      "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+      f"ModelServerConfig::model_platform, model name is {entry.name}"
+    )
+  if entry.model_type not in (0, _DEPRECATED_TENSORFLOW):
+    raise _invalid(
+      f"ModelServerConfig::model_type choice {entry.model_type} not supported, "
+      f"model name is {entry.name}"
+    )
+  platform = _PLATFORM if entry.model_type else entry.model_platform
+  if not platform:
+    raise _invalid(
+      "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+      f"ModelServerConfig::model_platform, model name is {entry.name}"
+    )
+  if platform != _PLATFORM and is_present:
+    raise _invalid(
+      f"Illegal to change a model's platform. For model {entry.name} platform was {_PLATFORM} and "
+      f"new platform requested is {platform}"
+    )
+  if platform != _PLATFORM:
+    raise _invalid(f"Model {entry.name} requests unsupported platform {platform}")
 
 
 def _policy(
@@ -171,14 +215,19 @@ def _ssl_config_class() -> type[message.Message]:
 
 def _read_text(path: str, into: message.Message) -> None:
   try:
-    with open(path, encoding="utf-8") as file:
-      text = file.read()
+    with open(path, "rb") as file:
+      content = file.read()
   except OSError as error:
     raise errors.StatusError("NOT_FOUND", f"{path}; {error.strerror}") from error
   try:
+    text = content.decode()
     text_format.Parse(text, into)
-  except text_format.ParseError as error:
+  except (text_format.ParseError, UnicodeDecodeError) as error:
     # The line that TensorFlow Serving's own tests look for.
     kind = into.DESCRIPTOR.full_name
     print(f"Error parsing text-format {kind}: {error}", file=sys.stderr, flush=True)
     raise errors.StatusError("INVALID_ARGUMENT", f"Invalid protobuf file: '{path}'") from error
+
+
+def _invalid(text: str) -> errors.StatusError:
+  return errors.StatusError("INVALID_ARGUMENT", text)

@@ -73,8 +73,6 @@ def _tensor(values: Sequence[bytes]) -> Iterator[int]:
 
 def _protos(tensors: Sequence[int]) -> list[tensor_pb2.TensorProto]:
   return [
-    tensor_pb2.TensorProto.FromString(
-      b"".join(tensor_writing.serialize(tensor, as_content=False))
-    )
+    tensor_pb2.TensorProto.FromString(b"".join(tensor_writing.serialize(tensor, as_content=False)))
     for tensor in tensors
   ]

@@ -6,6 +6,7 @@ three.)
 """
 
 import dataclasses
+import difflib
 import os
 import re
 import types
@@ -68,12 +69,19 @@ _EFFECTIVE = (
     1,
     "Seconds between looks for new versions; 0 looks once, less never.",
   ),
-  Flag("max_num_load_retries", "int32", 5, "How often a failed load is repeated."),
+  Flag(
+    "max_num_load_retries",
+    "int32",
+    5,
+    "How often a failed load is repeated before the version counts as failed. A server none of whose "
+    "models loads ends then; otherwise retries go on, at up to ten times the next flag's interval.",
+  ),
   Flag(
     "load_retry_interval_micros",
     "int64",
     60_000_000,
-    "Longest wait between retries; they begin at one second and double.",
+    "Longest wait between retries; they begin at one second and double. A version whose files change "
+    "is tried at once.",
   ),
   Flag("enable_model_warmup", "bool", True, "Run assets.extra/tf_serving_warmup_requests at load."),
   Flag("num_request_iterations_for_warmup", "int32", 0, "Runs per warm-up record; 0 means 1."),
@@ -89,25 +97,53 @@ _EFFECTIVE = (
   Flag("grpc_max_threads", "int32", 4 * _CPUS, "Requests handled at a time."),
   Flag("grpc_channel_arguments", "string", "", "gRPC channel arguments: key=value,key=value."),
   Flag("ssl_config_file", "string", "", "SSLConfig in text form: serve with TLS."),
+  Flag(
+    "rest_api_port",
+    "port",
+    0,
+    "TCP port for HTTP and REST; 0 for none; auto for a free one (see --rest_port_file).",
+  ),
+  Flag("rest_api_num_threads", "int32", 4 * _CPUS, "HTTP requests handled at a time."),
+  Flag("rest_api_timeout_in_ms", "int32", 30_000, "How long an HTTP request may take."),
+  Flag("rest_api_enable_cors_support", "bool", False, "Answer browsers of other origins."),
+  Flag("monitoring_config_file", "string", "", "MonitoringConfig in text form: Prometheus."),
+  Flag("enable_batching", "bool", False, "Run several requests together."),
+  Flag(
+    "batching_parameters_file", "string", "", "BatchingParameters in text form; its own defaults."
+  ),
+  Flag(
+    "enable_per_model_batching_parameters",
+    "bool",
+    False,
+    "Read batching_params.pbtxt in the version's folder instead, where there is one.",
+  ),
+  Flag(
+    "model_config_file_poll_wait_seconds",
+    "int32",
+    0,
+    "Seconds between looks at --model_config_file; 0 reads it once.",
+  ),
+  Flag(
+    "allow_version_labels_for_unavailable_models",
+    "bool",
+    False,
+    "New labels may point to versions that are not there; requests get NOT_FOUND until they are.",
+  ),
+  Flag(
+    "num_load_threads",
+    "int32",
+    0,
+    "Versions loaded at a time; 0 lets every model load by itself, so that none waits for another.",
+  ),
+  Flag("enable_grpc_healthcheck_service", "bool", True, "Serve grpc.health.v1.Health."),
   Flag("version", "bool", False, "Print versions and exit."),
 )
 # TensorFlow Serving's flags that are accepted for its command lines' sake.
 _WITHOUT_EFFECT = (
-  Flag("rest_api_port", "int32", 0),
-  Flag("rest_api_num_threads", "int32", 4 * _CPUS),
-  Flag("rest_api_timeout_in_ms", "int32", 30_000),
-  Flag("rest_api_enable_cors_support", "bool", False),
-  Flag("enable_batching", "bool", False),
-  Flag("batching_parameters_file", "string", ""),
-  Flag("enable_per_model_batching_parameters", "bool", False),
-  Flag("allow_version_labels_for_unavailable_models", "bool", False),
-  Flag("model_config_file_poll_wait_seconds", "int32", 0),
-  Flag("num_load_threads", "int32", 0),
   Flag("num_unload_threads", "int32", 0),
   Flag("flush_filesystem_caches", "bool", True),
   Flag("use_alts_credentials", "bool", False),
   Flag("platform_config_file", "string", ""),
-  Flag("monitoring_config_file", "string", ""),
   Flag("remove_unused_fields_from_bundle_metagraph", "bool", True),
   Flag("prefer_tflite_model", "bool", False),
   Flag("num_tflite_pools", "int32", 1),
@@ -117,17 +153,29 @@ _WITHOUT_EFFECT = (
   Flag("thread_pool_factory_config_file", "string", ""),
   Flag("mixed_precision", "string", ""),
   Flag("skip_initialize_tpu", "bool", False),
-  Flag("enable_grpc_healthcheck_service", "bool", False),
 )
 # This server's own.
 _OWN = (
-  Flag("bind_address", "string", "127.0.0.1", "Network interface of --port; 0.0.0.0 for all."),
+  Flag("bind_address", "string", "127.0.0.1", "Network interface of both ports; 0.0.0.0 for all."),
   Flag("port_file", "string", "", "Write the port here, atomically, once it is open."),
   Flag(
     "wait_for_models",
     "bool",
     True,
-    "Open the port only when every model serves or has failed; false opens it at once.",
+    "Open the ports only when every model was tried and one of them serves; false opens them at once.",
+  ),
+  Flag("rest_port_file", "string", "", "Write the HTTP port here, atomically, once it is open."),
+  Flag(
+    "enable_reload_by_rpc",
+    "bool",
+    True,
+    "Answer HandleReloadConfigRequest, by which any client may have any folder served.",
+  ),
+  Flag(
+    "warm_up_without_records",
+    "bool",
+    True,
+    "With --enable_model_warmup: run versions without warm-up records once on zeros, if possible.",
   ),
   Flag("drain_seconds", "float", 10.0, "How long SIGTERM waits for requests under way."),
 )
@@ -142,11 +190,13 @@ class Parsed:
     values: all flags' values, as attributes.
     unknown: arguments that are no flag of this server.
     ineffective: names of flags given that have no effect here.
+    hints: what may have been meant by unknown arguments.
   """
 
   values: types.SimpleNamespace
   unknown: list[str]
   ineffective: list[str]
+  hints: list[str]
 
 
 def parse(arguments: Sequence[str]) -> Parsed:
@@ -169,7 +219,18 @@ def parse(arguments: Sequence[str]) -> Parsed:
       raise errors.StatusError("INVALID_ARGUMENT", f"Flag --{name}: {error}") from error
     if not flag.help and values[name] != flag.default:
       ineffective.append(name)
-  return Parsed(types.SimpleNamespace(**values), unknown, ineffective)
+  return Parsed(types.SimpleNamespace(**values), unknown, ineffective, _hints(unknown))
+
+
+def _hints(unknown: Sequence[str]) -> list[str]:
+  hints = []
+  for argument in unknown:
+    name = argument.lstrip("-").partition("=")[0]
+    if argument.startswith("-") and name in FLAGS:
+      hints.append(f"{argument} was ignored; write --{name}=VALUE, without a space")
+    elif argument.startswith("--") and (near := difflib.get_close_matches(name, FLAGS, 1)):
+      hints.append(f"{argument} was ignored; did you mean --{near[0]}?")
+  return hints
 
 
 def usage(program: str) -> str:

@@ -5,7 +5,6 @@ Serialized messages in and out; `serving.services` puts this on gRPC and `servin
 
 import dataclasses
 import time
-from collections.abc import Callable
 
 from tensorflow_serving.apis import (
   get_model_metadata_pb2,
@@ -104,11 +103,11 @@ class Inference:
       spec = multi_inference.model_spec(request)
       counted.of(spec)
       with self.models.use(spec) as servable:
-        counted.examples(example_input.count(request.input))
         model = counted.timed(servable.model)
         response = multi_inference.run(
           model, servable.version, request, call.timeout_ms, self._check_method_name
         )
+      counted.examples(example_input.count(request.input))
       return response.SerializeToString()
 
   def get_model_metadata(self, data: bytes, call: Call) -> bytes:
@@ -166,12 +165,12 @@ class Inference:
       request = parse(method.request, data)
       spec = _spec(request)
       counted.of(spec)
-      with self.models.use(spec or model_pb2.ModelSpec()) as servable:
-        counted.examples(example_input.count(request.input))
+      with self.models.use(spec) as servable:
         model = counted.timed(servable.model)
         response = method.respond(
           model, servable.version, request, call.timeout_ms, self._check_method_name
         )
+      counted.examples(example_input.count(request.input))
       return response.SerializeToString()
 
 
@@ -192,10 +191,9 @@ class _Counted:
 
   def examples(self, number: int) -> None:
     """Notes how many examples a request brought."""
-    if number:
-      self._inference.metrics.examples(self._name, number)
+    self._inference.metrics.examples(self._name, number)
 
-  def timed(self, model) -> "timed_model.TimedModel":
+  def timed(self, model) -> timed_model.TimedModel:
     """The model; how long it runs is noted."""
     self._model = timed_model.TimedModel(model)
     return self._model
@@ -241,6 +239,3 @@ def _check_metadata_fields(fields) -> None:
   for field in fields:
     if field != _SIGNATURE_DEF:
       raise errors.StatusError("INVALID_ARGUMENT", f"Metadata field {field} is not supported")
-
-
-Method = Callable[[bytes, Call], bytes]

@@ -57,6 +57,8 @@ def main(argv: Sequence[str]) -> int:
     return 0
   if parsed.unknown:
     print(f"unknown argument: {parsed.unknown[0]}\n{flags.usage(argv[0])}", flush=True)
+  for hint in parsed.hints:
+    _log.warning("%s", hint)
   for name in parsed.ineffective:
     _log.info("--%s has no effect in this server", name)
   try:
@@ -67,36 +69,54 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float) -> int:
-  """Loads models, opens the port, and returns after the signal to stop."""
-  from serving import services, startup, transport
+  """Loads models, opens the ports, and returns after the signal to stop."""
+  from serving import metrics, services, startup, transport
 
-  models = startup.build_models(flags)
-  answering = services.Services(models, flags.enable_signature_method_name_check)
+  counted = metrics.Metrics()
+  models = startup.build_models(flags, counted)
+  answering = startup.build_inference(flags, models, counted, stopping)
+  grpc_services = services.Services(answering)
   listening = startup.listening(flags)
+  health = startup.build_health(flags, models)
   models.start()
   try:
-    if flags.wait_for_models:
-      if not models.wait_until_settled(stopping):
-        return 0
-      models.check_any_available()
-    server, port = transport.build(listening, answering.handlers())
+    if flags.wait_for_models and not models.wait_until_servable(stopping):
+      return 0
+    handlers = grpc_services.handlers()
+    if flags.enable_grpc_healthcheck_service:
+      handlers.append(health.handler())
+    server, port = transport.build(listening, handlers)
+    rest = startup.build_rest(flags, answering)
+    startup.follow_config_file(flags, models, stopping)
     server.start()
     startup.announce(listening, port, flags.port_file, time.monotonic() - begin)
+    if rest is not None:
+      rest.start()
+      startup.announce_rest(flags, rest.port, time.monotonic() - begin)
     stopping.wait()
-    _log.info("stopping: no new requests, waiting for those under way")
-    drained_by = time.monotonic() + flags.drain_seconds
-    server.stop(flags.drain_seconds).wait()
-    # A run whose client gave up goes on for a moment after gRPC has forgotten the request.
-    answering.wait_until_idle(max(drained_by - time.monotonic(), 0.0))
+    _drain(server, rest, health, grpc_services, flags.drain_seconds)
     return 0
   finally:
-    is_idle = models.stop(_LOAD_END_SECONDS) and answering.wait_until_idle(0.0)
+    is_idle = models.stop(_LOAD_END_SECONDS) and grpc_services.wait_until_idle(0.0)
     _log.info("stopped" if is_idle else "stopped; a load or a request was cut off")
     if stopping.is_set() and not is_idle:
       # A thread is still inside TensorFlow. Ending the interpreter would wait for it, or crash.
       logging.shutdown()
       sys.stdout.flush()
       os._exit(0)
+
+
+def _drain(server, rest, health, grpc_services, seconds: float) -> None:
+  """Takes no new requests and waits for those under way, over gRPC and HTTP at the same time."""
+  _log.info("stopping: no new requests, waiting for those under way")
+  drained_by = time.monotonic() + seconds
+  health.stop()
+  grpc_stopped = server.stop(seconds)
+  if rest is not None:
+    rest.stop(seconds)
+  grpc_stopped.wait()
+  # A run whose client gave up goes on for a moment after gRPC has forgotten the request.
+  grpc_services.wait_until_idle(max(drained_by - time.monotonic(), 0.0))
 
 
 def _print_version() -> None:

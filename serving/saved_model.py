@@ -19,11 +19,13 @@ class Endpoint:
     name: the tensor's name in the graph, such as "x:0".
     output: where it is in the graph.
     shape: declared sizes, -1 where any will do; None for unknown rank.
+    dtype: declared DataType's number.
   """
 
   name: str
   output: tf_library.Output
   shape: tuple[int, ...] | None
+  dtype: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +120,20 @@ class SavedModel:
     Raises:
       errors.StatusError: with TensorFlow's code and message.
     """
+    results = self.compute(feeds, fetches, timeout_ms)
+    try:
+      return read(results)
+    finally:
+      for tensor in results:
+        self._library.TF_DeleteTensor(tensor)
+
+  def compute(
+    self,
+    feeds: Sequence[tuple[Endpoint, int]],
+    fetches: Sequence[Endpoint],
+    timeout_ms: int | None,
+  ) -> list[int]:
+    """Runs the graph as `run` does; the outputs are TF_Tensors that the caller deletes."""
     results = (ctypes.c_void_p * len(fetches))()
     with tf_library.Status() as status:
       self._library.TF_SessionRun(
@@ -135,11 +151,7 @@ class SavedModel:
         status,
       )
       status.check()
-    try:
-      return read(list(results))
-    finally:
-      for tensor in results:
-        self._library.TF_DeleteTensor(tensor)
+    return list(results)
 
   def close(self) -> None:
     """Ends the session and gives its memory back; no run may be under way."""
@@ -168,6 +180,7 @@ class SavedModel:
       shape=None
       if info.tensor_shape.unknown_rank
       else tuple(dim.size for dim in info.tensor_shape.dim),
+      dtype=info.dtype,
     )
 
 

@@ -69,8 +69,7 @@ class Servable:
 def return_memory() -> None:
   """Hands memory that was freed back to the operating system, as far as the allocator can.
 
-  Variables are beyond its reach: TensorFlow's oneDNN allocator keeps their memory in the process and
-  gives it to the next version, so a server holds as much as its two largest versions took.
+  With `TF_ONEDNN_USE_SYSTEM_ALLOCATOR`, see `tf_library.load`, that is all that a version took.
   """
   gc.collect()
   trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only

@@ -1,58 +1,35 @@
 """Follows one model's base path: loads what appears, drops what it replaces, retries what fails."""
 
-import dataclasses
+import enum
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from serving import configs, errors, saved_model, servable, version_source
+from serving import (
+  available_versions,
+  configs,
+  errors,
+  load_failures,
+  load_slots,
+  metrics,
+  saved_model,
+  servable,
+  version_source,
+  version_status,
+)
 
 _log = logging.getLogger("serving")
 
-# States of a version, by their numbers in GetModelStatusResponse.
-LOADING = 20
-AVAILABLE = 30
-UNLOADING = 40
-END = 50
 
-_FIRST_RETRY_SECONDS = 1.0
-_MOST_LISTED = 1000  # a training run of weeks publishes thousands of versions
+class Outcome(enum.Enum):
+  """What came of looking at a model's base path with its present configuration."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Following:
-  """How to follow a base path.
-
-  Attributes:
-    poll_seconds: between two looks; 0 looks once, less never (as TensorFlow Serving's flag).
-    max_retries: how often a failed load is repeated while the version's files stay as they are; it
-      is repeated at once when they change.
-    longest_wait: seconds; waits between retries double from one second up to this.
-  """
-
-  poll_seconds: float = 1.0
-  max_retries: int = 5
-  longest_wait: float = 60.0
-
-
-@dataclasses.dataclass
-class VersionStatus:
-  """What GetModelStatus tells of a version."""
-
-  version: int
-  state: int
-  error: errors.StatusError | None = None
-
-
-@dataclasses.dataclass
-class _Failure:
-  """Why and when a version's load failed, and when it is due again (infinity: once files change)."""
-
-  error: errors.StatusError
-  files: tuple
-  attempts: int
-  due: float
+  UNKNOWN = "not every version was tried yet"
+  SERVING = "a version is available"
+  EMPTY = "there is no version to serve"
+  RETRYING = "all versions failed to load; they are tried again soon"
+  FAILED = "all versions failed to load, and so did the retries"
 
 
 class ServedModel:
@@ -63,60 +40,90 @@ class ServedModel:
   loaded never displaces one that serves: the next best on disk is served meanwhile.
 
   Attributes:
-    config: name, path, policy and labels.
-    settled: set once a version is available, or all that exist have failed for good.
+    name: what requests call it.
+    available: the versions that answer requests.
   """
 
   def __init__(
     self,
-    config: configs.ModelConfig,
+    name: str,
     load: Callable[[str], saved_model.SavedModel],
-    following: Following,
+    following: load_failures.Following,
+    slots: load_slots.LoadSlots,
+    counted: metrics.Metrics,
   ):
-    """Starts nothing yet.
+    """Starts nothing yet: see `configure`.
 
     Args:
-      config: name, path, policy and labels.
+      name: what requests call it.
       load: loads and warms up the version in a folder; raises errors.StatusError.
       following: how to follow the base path.
+      slots: one is held while loading.
+      counted: where loads are counted.
     """
-    self.config = config
-    self.settled = threading.Event()
+    self.name = name
+    self.available = available_versions.AvailableVersions()
     self._load_folder = load
     self._following = following
-    self._lock = threading.Lock()  # guards the next two, which requests read
-    self._available: dict[int, servable.Servable] = {}
-    self._statuses: dict[int, VersionStatus] = {}
-    self._failures: dict[int, _Failure] = {}
+    self._slots = slots
+    self._metrics = counted
+    self._book = version_status.StatusBook()
+    self._failures = load_failures.LoadFailures(following)
     self._last_view = ""
     self._stopping = threading.Event()
-    self._thread = threading.Thread(target=self._follow, name=f"model-{config.name}", daemon=True)
+    self._wake = threading.Event()
+    self._lock = threading.Lock()  # guards the rest
+    self._config: configs.ModelConfig | None = None
+    self._thread: threading.Thread | None = None
+    self._outcome = Outcome.UNKNOWN
 
-  def start(self) -> None:
-    """Begins to follow the base path."""
-    self._thread.start()
+  @property
+  def config(self) -> configs.ModelConfig | None:
+    """The present configuration; None once withdrawn."""
+    return self._config
+
+  @property
+  def outcome(self) -> Outcome:
+    """What came of the present configuration so far."""
+    return self._outcome
+
+  def configure(self, config: configs.ModelConfig) -> None:
+    """Begins to follow a base path, or goes on with another configuration.
+
+    Versions that serve go on until those that the new configuration asks for are available.
+    """
+    with self._lock:
+      if config == self._config:
+        return
+      self._config = config
+      self._outcome = Outcome.UNKNOWN
+      self.available.set_labels(config.labels)
+      if self._thread is None:
+        self._thread = threading.Thread(target=self._follow, name=f"model-{self.name}", daemon=True)
+        self._thread.start()
+    self._wake.set()
+
+  def withdraw(self) -> None:
+    """Unloads all versions once their requests are answered, and follows the base path no more."""
+    with self._lock:
+      self._config = None
+      self.available.set_labels({})
+      self._outcome = Outcome.UNKNOWN
+    self._wake.set()
 
   def stop(self, timeout: float) -> bool:
     """Stops following; returns whether the thread ended in time (a load cannot be interrupted)."""
     self._stopping.set()
-    self._thread.join(timeout)
-    return not self._thread.is_alive()
+    self._wake.set()
+    thread = self._thread
+    if thread is None:
+      return True
+    thread.join(timeout)
+    return not thread.is_alive()
 
-  def acquire(self, version: int | None) -> servable.Servable | None:
-    """The available version of that number, or the highest; the caller must release it."""
-    with self._lock:
-      if version is None:
-        version = max(self._available, default=None)
-      found = self._available.get(version)
-      if found is not None:
-        found.acquire()
-      return found
-
-  def statuses(self) -> list[VersionStatus]:
+  def statuses(self) -> list[version_status.VersionStatus]:
     """All versions that were ever loaded or tried, the highest first."""
-    with self._lock:
-      statuses = [dataclasses.replace(status) for status in self._statuses.values()]
-    return sorted(statuses, key=lambda status: status.version, reverse=True)
+    return self._book.listed()
 
   def failures(self) -> dict[int, errors.StatusError]:
     """Version to why it could not be loaded."""
@@ -124,121 +131,151 @@ class ServedModel:
 
   def _follow(self) -> None:
     polls = self._following.poll_seconds
-    versions = self._scan() if polls >= 0 else None
+    seen, versions = None, None
     while True:
-      if versions is not None:
-        self._reconcile(versions)
-      if self._stopping.wait(polls if polls > 0 else self._seconds_to_retry()):
+      self._wake.clear()
+      config = self._config
+      if self._stopping.is_set():
         return
-      if polls > 0:
-        versions = self._scan()
+      if config is None:
+        self._drop_except(())
+        self._forget_failures_except(())
+        if self._ended():
+          return
+        continue
+      if polls > 0 or (config is not seen and polls == 0):
+        versions, seen = self._scan(config), config
+      if versions is not None:
+        self._reconcile(config, versions)
+      elif polls >= 0:
+        self._conclude(config, Outcome.SERVING if self.available else Outcome.EMPTY)
+      self._wake.wait(polls if polls > 0 else self._failures.seconds_to_next())
 
-  def _scan(self) -> dict[int, str] | None:
+  def _ended(self) -> bool:
+    """Whether the thread ends, because nothing was configured meanwhile."""
+    with self._lock:
+      if self._config is None:
+        self._thread = None
+      return self._config is None
+
+  def _scan(self, config: configs.ModelConfig) -> dict[int, str] | None:
     """What is on disk; says so when there is nothing."""
-    path = self.config.base_path
-    versions = version_source.scan(path)
-    if versions is None:
-      self._log_once(f"base path {path} does not exist or cannot be read; waiting for it")
-    elif not self.config.policy.candidates(versions):
-      self._log_once(f"no version to serve under {path}; waiting for one")
-    else:
-      self._log_once("")
+    versions = version_source.scan(config.base_path)
+    view = ""
+    if not versions:
+      view = f"{version_source.why_empty(config.base_path)}; waiting for one"
+    elif not config.policy.candidates(versions):
+      view = (
+        f"no version to serve under {config.base_path}; waiting for one of "
+        f"{sorted(config.policy.specific)}"
+      )
+    if view and view != self._last_view:
+      _log.warning("%s: %s", self.name, view)
+    self._last_view = view
     return versions
 
-  def _log_once(self, view: str) -> None:
-    if view and view != self._last_view:
-      _log.warning("%s: %s", self.config.name, view)
-    self._last_view = view
-
-  def _seconds_to_retry(self) -> float | None:
-    due = min((failure.due for failure in self._failures.values()), default=float("inf"))
-    return None if due == float("inf") else max(due - time.monotonic(), 0.0)
-
-  def _reconcile(self, versions: dict[int, str]) -> None:
+  def _reconcile(self, config: configs.ModelConfig, versions: dict[int, str]) -> None:
     """Makes what is loaded agree with what is on disk."""
-    for gone in self._failures.keys() - versions.keys():
-      del self._failures[gone]
-    candidates = self.config.policy.candidates(versions)
-    serving = []
+    candidates = config.policy.candidates(versions)
+    for version in candidates[: config.policy.num_latest]:
+      if version not in self.available and version not in self._failures:
+        self._book.put(version, version_status.START)
+    serving, tried = [], []
     for version in candidates:
-      if len(serving) == self.config.policy.num_latest or self._stopping.is_set():
+      if len(serving) == config.policy.num_latest:
         break
-      if version in self._available or self._try(version, versions[version]):
+      tried.append(version)
+      if self.available.is_from(version, versions[version]) or self._try(
+        version, versions[version]
+      ):
         serving.append(version)
-    if self._stopping.is_set():
+      if self._is_outdated(config):
+        break
+    self._book.forget_waiting()
+    if self._is_outdated(config):
       return
+    self._forget_failures_except(tried)
     if serving or not candidates:
-      for version in sorted(self._available.keys() - set(serving), reverse=True):
-        self._drop(version)
-    lost = [version for version in candidates if self._is_lost(version)]
-    if serving or (candidates and lost == candidates):
-      self.settled.set()
+      self._drop_except(serving or config.policy.awaited(versions, self.available.paths()))
+    self._conclude(config, self._outcome_of(candidates))
 
-  def _is_lost(self, version: int) -> bool:
-    failure = self._failures.get(version)
-    return failure is not None and failure.due == float("inf")
+  def _is_outdated(self, config: configs.ModelConfig) -> bool:
+    return self._stopping.is_set() or self._config is not config
+
+  def _outcome_of(self, candidates: Sequence[int]) -> Outcome:
+    if self.available:
+      return Outcome.SERVING
+    if not candidates:
+      return Outcome.EMPTY
+    is_lost = self._failures.are_given_up(candidates)
+    return Outcome.FAILED if is_lost else Outcome.RETRYING
+
+  def _conclude(self, config: configs.ModelConfig, outcome: Outcome) -> None:
+    with self._lock:
+      if self._config is config:
+        self._outcome = outcome
 
   def _try(self, version: int, path: str) -> bool:
     """Loads a version unless it failed before and is not due yet; returns whether it is available."""
     files = version_source.fingerprint(path)
-    failure = self._failures.get(version)
-    changed = failure is None or failure.files != files
-    if not changed and failure.due > time.monotonic():
+    if not self._failures.is_due(version, files):
       return False
     try:
       self._load(version, path)
     except errors.StatusError as error:
-      self._note_failure(version, error, files, 1 if changed else failure.attempts + 1)
+      if not self._stopping.is_set():
+        self._note_failure(version, error, files)
       return False
-    self._failures.pop(version, None)
+    self._failures.forget(version)
     return True
 
   def _load(self, version: int, path: str) -> None:
-    version_source.check_complete(path)
-    self._set_status(version, LOADING)
-    begin = time.monotonic()
-    try:
-      model = self._load_folder(path)
-    except errors.StatusError:
-      raise
-    except Exception as error:  # one model's trouble, whatever it is, must not end its following
-      raise errors.StatusError("UNKNOWN", f"{type(error).__name__}: {error}") from error
-    loaded = servable.Servable(self.config.name, version, model)
-    with self._lock:
-      self._available[version] = loaded
-    self._set_status(version, AVAILABLE)
+    with self._slots.held(self._stopping):
+      begin = time.monotonic()
+      try:
+        version_source.check_complete(path)
+        if version not in self.available:
+          self._book.put(version, version_status.LOADING)
+        model = self._load_folder(path)
+      except errors.StatusError:
+        raise
+      except Exception as error:  # one model's trouble, whatever it is, must not end its following
+        raise errors.StatusError("UNKNOWN", f"{type(error).__name__}: {error}") from error
     seconds = time.monotonic() - begin
-    _log.info("%s: version %d available, loaded in %.2f s", self.config.name, version, seconds)
+    replaced = self.available.put(servable.Servable(self.name, version, model), path)
+    self._book.put(version, version_status.AVAILABLE)
+    if replaced is not None:
+      replaced.retire(lambda: None)
+    self._metrics.loaded(self.name, version, seconds)
+    _log.info("%s: version %d available, loaded in %.2f s", self.name, version, seconds)
 
-  def _note_failure(
-    self, version: int, error: errors.StatusError, files: tuple, attempts: int
-  ) -> None:
-    last = self._failures.get(version)
-    wait = min(_FIRST_RETRY_SECONDS * 2 ** (attempts - 1), self._following.longest_wait)
-    is_last = attempts > self._following.max_retries
-    due = float("inf") if is_last else time.monotonic() + wait
-    self._failures[version] = _Failure(error, files, attempts, due)
-    self._set_status(version, END, error)
-    if last is None or str(last.error) != str(error) or is_last:
-      plan = "when its files change" if is_last else f"in {wait:g} s and when its files change"
+  def _note_failure(self, version: int, error: errors.StatusError, files: tuple) -> None:
+    failure, is_news = self._failures.note(version, error, files)
+    serves_on = version in self.available  # from the folder of an earlier configuration
+    state = version_status.AVAILABLE if serves_on else version_status.END
+    self._book.put(version, state, error)
+    self._metrics.load_failed(self.name, version)
+    if is_news:
       _log.error(
-        "%s: version %d failed to load, next try %s: %s", self.config.name, version, plan, error
-      )
+        "%s: version %d failed to load, next try in %g s and when its files change: %s",
+        self.name, version, failure.wait, error,
+      )  # fmt: skip
+
+  def _forget_failures_except(self, kept: Sequence[int]) -> None:
+    for version in set(self._failures.versions()) - set(kept):
+      self._failures.forget(version)
+      self._metrics.gone(self.name, version)
+
+  def _drop_except(self, kept: Sequence[int]) -> None:
+    for version in sorted(self.available.paths().keys() - set(kept), reverse=True):
+      self._drop(version)
 
   def _drop(self, version: int) -> None:
-    with self._lock:
-      dropped = self._available.pop(version)
-    self._set_status(version, UNLOADING)
+    dropped = self.available.take(version)
+    self._book.put(version, version_status.UNLOADING)
 
     def closed() -> None:
-      self._set_status(version, END)
-      _log.info("%s: version %d dropped", self.config.name, version)
+      self._book.end_unloading(version)
+      _log.info("%s: version %d dropped", self.name, version)
 
     dropped.retire(closed)
-
-  def _set_status(self, version: int, state: int, error: errors.StatusError | None = None) -> None:
-    with self._lock:
-      self._statuses[version] = VersionStatus(version, state, error)
-      ended = [v for v, status in self._statuses.items() if status.state == END]
-      for old in sorted(ended)[: max(len(self._statuses) - _MOST_LISTED, 0)]:
-        del self._statuses[old]

@@ -1,7 +1,6 @@
-"""The gRPC services: PredictionService and ModelService.
+"""The gRPC services: PredictionService and ModelService, on top of `serving.inference`.
 
-Requests and answers of Predict stay bytes on the way through gRPC: parsing and writing happen once,
-in `serving.predict`. Methods that are not registered answer UNIMPLEMENTED.
+Messages stay bytes on the way through gRPC. Methods that are not registered answer UNIMPLEMENTED.
 """
 
 import logging
@@ -9,9 +8,8 @@ import threading
 from collections.abc import Callable
 
 import grpc
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
-from serving import errors, model_manager, predict
+from serving import errors, inference
 
 _log = logging.getLogger("serving")
 
@@ -20,21 +18,18 @@ TENSOR_CONTENT_METADATA = "x-tensor-content"
 
 _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _MOST_TIMEOUT_MS = 2**31 - 1
-_SIGNATURE_DEF = "signature_def"
 
-_Method = Callable[[bytes, grpc.ServicerContext], bytes]
+_Method = Callable[[bytes, inference.Call], bytes]
 
 
 class Services:
-  """Answers requests with the models of a manager."""
+  """Answers gRPC requests."""
 
-  def __init__(self, models: model_manager.ModelManager, check_method_name: bool):
+  def __init__(self, answering: inference.Inference):
     """Args:
-    models: what to serve.
-    check_method_name: refuse signatures with other than TensorFlow Serving's method names.
+    answering: what answers them.
     """
-    self._models = models
-    self._check_method_name = check_method_name
+    self._inference = answering
     self._changed = threading.Condition()
     self._under_way = 0
 
@@ -45,60 +40,21 @@ class Services:
 
   def handlers(self) -> list[grpc.GenericRpcHandler]:
     """What to register with a gRPC server."""
-    prediction = {"Predict": self.predict, "GetModelMetadata": self.get_model_metadata}
-    model = {"GetModelStatus": self.get_model_status}
+    prediction = {
+      "Predict": self._inference.predict,
+      "Classify": self._inference.classify,
+      "Regress": self._inference.regress,
+      "MultiInference": self._inference.multi_inference,
+      "GetModelMetadata": self._inference.get_model_metadata,
+    }
+    model = {
+      "GetModelStatus": self._inference.get_model_status,
+      "HandleReloadConfigRequest": self._inference.reload,
+    }
     return [
       self._handler("tensorflow.serving.PredictionService", prediction),
       self._handler("tensorflow.serving.ModelService", model),
     ]
-
-  def predict(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-    """PredictionService.Predict."""
-    request = predict.parse(data)
-    with self._models.use(request.model_spec) as servable:
-      options = predict.Options(
-        timeout_ms=_timeout_ms(context),
-        as_content=(TENSOR_CONTENT_METADATA, "1") in context.invocation_metadata(),
-        check_method_name=self._check_method_name,
-      )
-      return predict.run(servable.model, servable.version, request, options)
-
-  def get_model_metadata(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-    """PredictionService.GetModelMetadata."""
-    del context
-    request = _parsed(get_model_metadata_pb2.GetModelMetadataRequest, data)
-    spec = _spec(request)
-    if spec is None:
-      raise errors.StatusError("INVALID_ARGUMENT", "Missing ModelSpec")
-    if not request.metadata_field:
-      raise errors.StatusError(
-        "INVALID_ARGUMENT", "GetModelMetadataRequest must specify at least one metadata_field"
-      )
-    for field in request.metadata_field:
-      if field != _SIGNATURE_DEF:
-        raise errors.StatusError("INVALID_ARGUMENT", f"Metadata field {field} is not supported")
-    response = get_model_metadata_pb2.GetModelMetadataResponse()
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    with self._models.use(spec) as servable:
-      response.model_spec.name = spec.name
-      response.model_spec.version.value = servable.version
-      for name, signature in servable.model.signature_defs.items():
-        signatures.signature_def[name].CopyFrom(signature)
-    response.metadata[_SIGNATURE_DEF].Pack(signatures)
-    return response.SerializeToString()
-
-  def get_model_status(self, data: bytes, context: grpc.ServicerContext) -> bytes:
-    """ModelService.GetModelStatus."""
-    del context
-    request = _parsed(get_model_status_pb2.GetModelStatusRequest, data)
-    response = get_model_status_pb2.GetModelStatusResponse()
-    for status in self._models.statuses(_spec(request)):
-      entry = response.model_version_status.add(version=status.version, state=status.state)
-      entry.status.SetInParent()
-      if status.error is not None:
-        entry.status.error_code = status.error.number
-        entry.status.error_message = status.error.message
-    return response.SerializeToString()
 
   def _handler(self, service: str, methods: dict[str, _Method]) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(
@@ -109,13 +65,13 @@ class Services:
       },
     )
 
-  def _reporting(self, method: _Method) -> _Method:
+  def _reporting(self, method: _Method) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     """The method, counted, its errors as gRPC statuses; whatever happens, the server goes on."""
 
     def answer(data: bytes, context: grpc.ServicerContext) -> bytes:
       self._count(1)
       try:
-        return method(data, context)
+        return method(data, _call(context))
       except errors.StatusError as error:
         status = error
       except MemoryError:
@@ -135,6 +91,14 @@ class Services:
       self._changed.notify_all()
 
 
+def _call(context: grpc.ServicerContext) -> inference.Call:
+  return inference.Call(
+    entrypoint="GRPC",
+    timeout_ms=_timeout_ms(context),
+    as_content=(TENSOR_CONTENT_METADATA, "1") in context.invocation_metadata(),
+  )
+
+
 def _timeout_ms(context: grpc.ServicerContext) -> int | None:
   """How long the client still waits; None if it set no deadline."""
   if not context.is_active():
@@ -145,14 +109,3 @@ def _timeout_ms(context: grpc.ServicerContext) -> int | None:
   if remaining <= 0:
     raise errors.StatusError("DEADLINE_EXCEEDED", "The deadline passed before the request was run")
   return max(int(remaining * 1000), 1)
-
-
-def _parsed(kind: type, data: bytes):
-  try:
-    return kind.FromString(data)
-  except Exception as error:  # protobuf's DecodeError: no public base in all implementations
-    raise errors.StatusError("INTERNAL", f"Cannot parse the {kind.__name__}: {error}") from error
-
-
-def _spec(request) -> model_pb2.ModelSpec | None:
-  return request.model_spec if request.HasField("model_spec") else None

@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Sequence
 
 import numpy as np
+from tensorflow.core.framework import types_pb2
 
 from serving import errors, tf_library, wire_format
 
@@ -62,22 +63,45 @@ def serialize(tensor: int, *, as_content: bool) -> list:
   library = tf_library.load()
   dtype = library.TF_TensorType(tensor)
   shape = [library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))]
-  head = _head(dtype, shape)
-  if dtype != _STRING and dtype not in _FIELDS:
+  start = head(dtype, shape)
+  if not has_wire_form(dtype):
     raise errors.StatusError("UNIMPLEMENTED", f"Cannot send a tensor of data type number {dtype}")
   if 0 in shape:  # such a tensor may have no memory at all, and TF_TensorByteSize crashes on that
-    return [head]
-  memory = _memory(tensor)
+    return [start]
   if dtype == _STRING:
-    return [head, *_string_fields(memory)]
+    return [start, *string_values(tensor)]
+  memory = _memory(tensor)
   if as_content:
-    return [head, wire_format.header(_TENSOR_CONTENT, memory.nbytes), memory]
+    return [start, wire_format.header(_TENSOR_CONTENT, memory.nbytes), memory]
   memory_type, field, is_raw = _FIELDS[dtype]
   packed = memory if is_raw else _packed_varints(memory.view(memory_type))
-  return [head, wire_format.header(field, len(packed)), packed]
+  return [start, wire_format.header(field, len(packed)), packed]
 
 
-def _head(dtype: int, shape: Sequence[int]) -> bytes:
+def has_wire_form(dtype: int) -> bool:
+  """Whether tensors of a DataType, given by its number, can be sent."""
+  return dtype == _STRING or dtype in _FIELDS
+
+
+def item_size(dtype: int) -> int:
+  """Bytes of an element of a DataType with wire form other than strings."""
+  return np.dtype(_FIELDS[dtype][0]).itemsize
+
+
+def type_name(dtype: int) -> str | None:
+  """TensorFlow's name of a DataType, such as "float"; None for a number that is none."""
+  if dtype not in types_pb2.DataType.values():
+    return None
+  return types_pb2.DataType.Name(dtype).removeprefix("DT_").lower()
+
+
+def string_values(tensor: int) -> list[bytes]:
+  """The string_val fields of a TF_Tensor of strings with elements: two pieces for each."""
+  return _string_fields(_memory(tensor))
+
+
+def head(dtype: int, shape: Sequence[int]) -> bytes:
+  """The fields `dtype` and `tensor_shape` of a TensorProto."""
   dims = b""
   for size in shape:
     dim = wire_format.tag(1, wire_format.VARINT) + wire_format.varint(size) if size else b""

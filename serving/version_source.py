@@ -3,13 +3,15 @@
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tensorflow.core.protobuf import saved_model_pb2
 
 from serving import errors
 
 _INT64 = range(-(2**63), 2**63)
+_NUMBER = r"[+-]?[0-9]+"
+_MOST_SHOWN = 5
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 _VARIABLE_OPERATIONS = frozenset({"VarHandleOp", "Variable", "VariableV2"})
 
@@ -31,6 +33,17 @@ class VersionPolicy:
     allowed = [v for v in versions if self.specific is None or v in self.specific]
     return sorted(allowed, reverse=True)
 
+  def awaited(self, on_disk: Mapping[int, str], loaded: Mapping[int, str]) -> list[int]:
+    """Loaded versions to keep although there is no candidate: specific ones are still to come.
+
+    Args:
+      on_disk: version to folder.
+      loaded: version to the folder that it was loaded from.
+    """
+    if not self.specific:
+      return []
+    return [version for version, path in loaded.items() if on_disk.get(version) == path]
+
 
 def scan(base_path: str) -> dict[int, str] | None:
   """Lists the versions below a base path.
@@ -47,9 +60,26 @@ def scan(base_path: str) -> dict[int, str] | None:
     return None
   versions = {}
   for name in names:
-    if re.fullmatch(r"[+-]?[0-9]+", name) and int(name) in _INT64:
+    if re.fullmatch(_NUMBER, name) and int(name) in _INT64:
       versions[int(name)] = os.path.join(base_path, name)
   return versions
+
+
+def why_empty(base_path: str) -> str:
+  """What is amiss with a base path that has no version, in words that tell what to do."""
+  try:
+    names = sorted(os.listdir(base_path))
+  except OSError as error:
+    return f"base path {base_path} does not exist or cannot be read ({error.strerror})"
+  nothing = f"no version under {base_path}"
+  if "saved_model.pb" in names or "saved_model.pbtxt" in names:
+    if re.fullmatch(_NUMBER, os.path.basename(base_path.rstrip("/"))):
+      return f"{nothing}: it is a version itself; give its parent as base path"
+    return f"{nothing}: it is a SavedModel itself; move it into {os.path.join(base_path, '1')}"
+  if names:
+    shown = ", ".join(names[:_MOST_SHOWN]) + (", ..." if len(names) > _MOST_SHOWN else "")
+    return f"{nothing}: versions are folders with numbers for names, there are: {shown}"
+  return f"{nothing}: it is empty"
 
 
 def fingerprint(path: str) -> tuple:

@@ -10,8 +10,11 @@ from collections.abc import Iterator
 VARINT = 0
 FIXED64 = 1
 LENGTH_DELIMITED = 2
+START_GROUP = 3
+END_GROUP = 4
 FIXED32 = 5
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
+_MOST_NESTED = 100  # groups in groups; protocol buffers' own limit
 
 
 def varint(value: int) -> bytes:
@@ -46,32 +49,54 @@ def fields(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tupl
 
   Yields:
     (field number, wire type, value): the value is (start, end) of a length-delimited or fixed-size
-    field within `data`, or the number itself of a varint.
+    field within `data`, or the number itself of a varint. Groups, which no message here has, are
+    passed over, as protocol buffers do with fields that they do not know.
 
   Raises:
     ValueError: if the bytes are no such message.
   """
   position = start
   end = len(data) if end is None else end
+  groups: list[int] = []
   while position < end:
     key, position = _read_varint(data, position, end)
     field, wire_type = key >> 3, key & 7
-    if field == 0:
-      raise ValueError(f"field number 0 at byte {position}")
+    if field == 0 or key >> 32:
+      raise ValueError(f"field number {field} at byte {position}")
     if wire_type == VARINT:
       value, position = _read_varint(data, position, end)
-      yield field, wire_type, value
+    elif wire_type in (START_GROUP, END_GROUP):
+      _step_into_or_out(groups, field, wire_type, position)
       continue
-    if wire_type == LENGTH_DELIMITED:
-      size, position = _read_varint(data, position, end)
-    elif wire_type in _FIXED_SIZES:
-      size = _FIXED_SIZES[wire_type]
     else:
-      raise ValueError(f"wire type {wire_type} at byte {position}")
-    if position + size > end:
-      raise ValueError(f"field {field} wants {size} bytes, {end - position} are left")
-    yield field, wire_type, (position, position + size)
-    position += size
+      value = _slice(data, field, wire_type, position, end)
+      position = value[1]
+    if not groups:
+      yield field, wire_type, value
+  if groups:
+    raise ValueError(f"group {groups[-1]} does not end")
+
+
+def _slice(data: bytes, field: int, wire_type: int, position: int, end: int) -> tuple[int, int]:
+  """Where the value of a length-delimited or fixed-size field begins and ends."""
+  if wire_type == LENGTH_DELIMITED:
+    size, position = _read_varint(data, position, end)
+  elif wire_type in _FIXED_SIZES:
+    size = _FIXED_SIZES[wire_type]
+  else:
+    raise ValueError(f"wire type {wire_type} at byte {position}")
+  if position + size > end:
+    raise ValueError(f"field {field} wants {size} bytes, {end - position} are left")
+  return position, position + size
+
+
+def _step_into_or_out(groups: list[int], field: int, wire_type: int, position: int) -> None:
+  if wire_type == START_GROUP:
+    if len(groups) == _MOST_NESTED:
+      raise ValueError(f"more than {_MOST_NESTED} nested groups at byte {position}")
+    groups.append(field)
+  elif not groups or groups.pop() != field:
+    raise ValueError(f"group {field} ends at byte {position}, but did not begin")
 
 
 def _read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:

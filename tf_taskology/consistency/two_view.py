@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tf_taskology.consistency import consistency_loss
-from tf_taskology.geometry import cameras, image_similarity, warping
+from tf_taskology.consistency import consistency_loss, views
+from tf_taskology.geometry import image_similarity, warping
 from tf_taskology.tasks import task
 
 
@@ -21,9 +21,7 @@ class TwoView(consistency_loss.ConsistencyLoss):
       et al. 2019).
     smoothness: edge-aware smoothness of disparity divided by its mean.
 
-  The scene must stand still between the frames. Reading colours, images are averaged over the
-  footprint of a prediction pixel first: this takes away noise, and widens the range from which
-  wrong depth finds the right one.
+  The scene must stand still between the frames.
   """
 
   def __init__(
@@ -63,15 +61,11 @@ class TwoView(consistency_loss.ConsistencyLoss):
     Raises:
       ValueError: for a value out of range, or as `ConsistencyLoss`.
     """
-    if len(frames) != 2 or frames[0] == frames[1] or min(frames) < 0:
-      raise ValueError(
-        f"TwoView.frames must be two different frame numbers >= 0. Received: {frames!r}."
-      )
+    self._frames = views.check_frames("TwoView", frames)
     self._term_weights = {"l1": l1, "ssim": ssim, "geometric": geometric, "smoothness": smoothness}
     for field, value in {**self._term_weights, "occlusion_tolerance": occlusion_tolerance}.items():
       if not value >= 0:
         raise ValueError(f"TwoView.{field} must be >= 0. Received: {value!r}.")
-    self._frames = tuple(frames)
     super().__init__(weights, labelled_weights, name)
     self._occlusion_tolerance = occlusion_tolerance
     self._match_brightness = match_brightness
@@ -90,26 +84,14 @@ class TwoView(consistency_loss.ConsistencyLoss):
     return ("intrinsics", "pose")
 
   def __call__(self, predictions, inputs, labels=None):
-    read = {"depth": {**predictions, **(labels or {})}["depth"]}
-    read.update({field: inputs[field] for field in ("image", *self.needs_inputs)})
-    for field, value in read.items():
-      if max(self._frames) >= value.shape[1]:
-        raise ValueError(
-          f"TwoView.frames={self._frames} but {field!r} has {value.shape[1]} frames."
-        )
-    return self._terms(**read)
+    return self._terms(**views.select("TwoView", self._frames, predictions, inputs, labels))
 
   def _compute(self, depth, image, intrinsics, pose):
-    stride = cameras.stride(tuple(image.shape[-3:-1]), tuple(depth.shape[-3:-1]))
-    intrinsics = cameras.scale_intrinsics(tf.cast(intrinsics, depth.dtype), 1 / stride)
-    image, other_image = self._both_directions(_footprint_mean(image, stride, depth.dtype))
-    image = image[..., ::stride, ::stride, :]
-    depth, other_depth = self._both_directions(depth)
-    intrinsics, other_intrinsics = self._both_directions(intrinsics)
-    pose, other_pose = self._both_directions(tf.cast(pose, depth.dtype))
-
-    motion = cameras.relative_pose(pose, other_pose)
-    pixels, moved_depth, visible = warping.reproject(depth, intrinsics, other_intrinsics, motion)
+    pair = views.Pair(image, intrinsics, pose, self._frames, depth.shape[-3:-1], depth.dtype)
+    depth, other_depth = pair.directions(depth)
+    pixels, moved_depth, visible = warping.reproject(
+      depth, pair.intrinsics, pair.other_intrinsics, pair.motion
+    )
     # Missing depth is sunk so far that a sample which mixes any of it in is negative, and so never
     # visible.
     sunk = tf.where(other_depth > 0, other_depth, -1e9 * tf.ones_like(other_depth))
@@ -120,13 +102,13 @@ class TwoView(consistency_loss.ConsistencyLoss):
     weights = self._term_weights
     terms = {}
     if weights["l1"] or weights["ssim"]:
-      seen_image = warping.sample(other_image, pixels * stride)
-      terms.update(self._photometric(image, seen_image, visible))
+      seen_image = warping.sample(pair.other_image, pixels * pair.stride)
+      terms.update(self._photometric(pair.image, seen_image, visible))
     if weights["geometric"]:
       total = tf.where(visible > 0, moved_depth + seen_depth, tf.ones_like(depth))
       terms["geometric"] = task.masked_mean(tf.abs(moved_depth - seen_depth) / total, visible)
     if weights["smoothness"]:
-      terms["smoothness"] = _disparity_smoothness(depth, image)
+      terms["smoothness"] = _disparity_smoothness(depth, pair.image)
     return {name: weights[name] * value for name, value in terms.items() if weights[name]}
 
   def _photometric(self, image, seen_image, visible):
@@ -139,21 +121,6 @@ class TwoView(consistency_loss.ConsistencyLoss):
       "l1": task.masked_mean(difference, visible),
       "ssim": task.masked_mean(distance, window),
     }
-
-  def _both_directions(self, x):
-    """Values at the source and at the target frames, both directions: twice [2 batch, ...]."""
-    first, second = x[:, self._frames[0]], x[:, self._frames[1]]
-    return tf.concat([first, second], axis=0), tf.concat([second, first], axis=0)
-
-
-def _footprint_mean(image, stride, dtype):
-  """Colours in 0..1, means over the odd window that reaches halfway to the next stride."""
-  image = tf.cast(image, dtype) / 255
-  window = 2 * (stride // 2) + 1
-  if window == 1:
-    return image
-  folded = tf.nn.avg_pool2d(tf.reshape(image, [-1, *image.shape[2:]]), window, 1, "SAME")
-  return tf.reshape(folded, tf.shape(image))
 
 
 def _disparity_smoothness(depth, image):

@@ -94,6 +94,30 @@ def legend(colors: str, caption: str) -> Tile:
   return Tile(_colorize(values, colors, np.ones_like(values, bool)), caption)
 
 
+def with_scale(image: np.ndarray, colors: str, low: str, high: str) -> np.ndarray:
+  """Puts a colour scale below a picture.
+
+  Args:
+    image: [height, width, 3] uint8.
+    colors: name of the scale.
+    low: what its left end stands for, e.g. "0.8 m".
+    high: what its right end stands for.
+
+  Returns:
+    [height + strip, width, 3] uint8; the picture's own pixels are as they were.
+  """
+  height, width = image.shape[:2]
+  line = max(11, height // 24)
+  bar = _colorize(np.linspace(0, 1, width)[np.newaxis], colors, np.ones([1, width], bool))
+  canvas = Image.new("RGB", (width, height + 2 * line + line // 2), _PAPER)
+  canvas.paste(Image.fromarray(image), (0, 0))
+  canvas.paste(Image.fromarray(np.repeat(bar, line, axis=0)), (0, height + line // 4))
+  draw, font, y = ImageDraw.Draw(canvas), _font(round(line * 0.85)), height + line + line // 4
+  draw.text((2, y), low, _INK, font)
+  draw.text((width - 2, y), high, _INK, font, anchor="ra")
+  return np.asarray(canvas)
+
+
 def png(image: np.ndarray) -> bytes:
   """Encodes [height, width, 3] uint8."""
   buffer = io.BytesIO()

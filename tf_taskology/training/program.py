@@ -54,13 +54,31 @@ def parse_peers(values: Sequence[str]) -> dict[str, list[str]]:
   targets: dict[str, list[str]] = {}
   for value in values:
     name, equals, addresses = value.partition("=")
-    listed = [a.strip() for a in addresses.split(",") if a.strip()]
-    if not equals or not name or not listed or not all(_is_address(a) for a in listed):
+    listed = _split(addresses)
+    if not equals or not name or not listed:
       raise UsageError(
         f"--peer must have the form name=host:port[,host:port]. Received: {value!r}."
       )
     targets.setdefault(name, []).extend(listed)
   return targets
+
+
+def parse_addresses(flag: str, value: str) -> list[str]:
+  """ "h1:8500,h2:8500" -> ["h1:8500", "h2:8500"].
+
+  Raises:
+    UsageError: the value of the flag has another form.
+  """
+  listed = _split(value)
+  if not listed:
+    raise UsageError(f"{flag} must have the form host:port[,host:port]. Received: {value!r}.")
+  return listed
+
+
+def _split(addresses):
+  """The addresses of a comma-separated list; none if one of them is no address."""
+  listed = [a.strip() for a in addresses.split(",") if a.strip()]
+  return listed if all(_is_address(a) for a in listed) else []
 
 
 def _is_address(address):

@@ -22,6 +22,7 @@ _LAYERS = {
     "datasets",
     "evaluation",
   ),
+  "prediction": ("geometry", "tasks", "peers", "datasets", "evaluation", "training"),
 }
 # The programs, directly in tf_taskology/, may import every layer; so may their tests and tools.
 _PROGRAMS = "programs"

@@ -49,6 +49,7 @@ def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
     comparison.Arm("start", "isolated", begin, (_AGREEMENT,)),
     comparison.Arm("start with strong augmentation", "isolated", begin, (_STRONG,)),
     arm("isolated", "isolated", _AGREEMENT),
+    arm("matched distributed", "distributed", "gin/rooms/matched_depth.gin"),
     arm("two views distributed", "distributed", _TWO_VIEWS),
     arm("isolated with strong augmentation", "isolated", _STRONG, "start with strong augmentation"),
     arm(

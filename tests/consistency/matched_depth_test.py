@@ -1,0 +1,137 @@
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tests.geometry import analytic_scene
+from tf_taskology.consistency import matched_depth
+
+
+def scene(height=24, width=32, stride=2):
+  inputs, truth = analytic_scene.two_views(height, width, stride)
+  inputs = {name: tf.constant(value) for name, value in inputs.items()}
+  return inputs, tf.constant(truth["depth"])
+
+
+def loss(**arguments):
+  return matched_depth.MatchedDepth(**{"jit_compile": False, **arguments})
+
+
+def search(depth, inputs, **arguments):
+  found = tf.function(loss(**arguments).search, autograph=False)(depth, **inputs)
+  return [x.numpy() for x in found]
+
+
+def both(depth):
+  return np.concatenate([depth[:, 0], depth[:, 1]])
+
+
+class MatchedDepthTest(tf.test.TestCase, parameterized.TestCase):
+  @parameterized.product(factor=[0.7, 0.85, 1.0, 1.25], stride=[1, 2])
+  def test_search_finds_the_scale(self, factor, stride):
+    inputs, depth = scene(stride=stride)
+    log_factor, weight = search(depth * factor, inputs, window=7)
+    self.assertEqual(log_factor.shape, (2, 24, 32, 1))
+    self.assertAllInRange(weight, 0, 1)
+    error = np.abs(log_factor + np.log(factor))
+    self.assertGreater(np.mean(weight > 0.5), 0.5)
+    self.assertLess(np.sum(weight * error) / np.sum(weight), 0.03)
+
+  def test_search_finds_a_wrong_region(self):
+    inputs, depth = scene()
+    wrong = depth.numpy()
+    wrong[:, :, :, :16] *= 1.3
+    log_factor, weight = search(tf.constant(wrong), inputs, window=5)
+    for columns, expected in ((slice(2, 12), -np.log(1.3)), (slice(20, 30), 0.0)):
+      error = np.abs(log_factor[:, :, columns] - expected) * weight[:, :, columns]
+      self.assertLess(error.sum() / weight[:, :, columns].sum(), 0.05)
+
+  def test_descent_moves_depth_to_the_match_and_nothing_else(self):
+    inputs, depth = scene()
+    wrong = depth * 1.2
+    with tf.GradientTape() as tape:
+      tape.watch(wrong)
+      value = loss()({"depth": wrong}, inputs)["log_l1"]
+    self.assertAllClose(value, np.log(1.2), atol=0.03)
+    # Of |log depth - constant|: weight / depth, and no path through the search.
+    weight = loss().search(wrong, **inputs)[1].numpy()
+    expected = weight / np.sum(weight) / both(wrong.numpy())
+    gradient = both(tape.gradient(value, wrong).numpy())
+    self.assertAllClose(np.abs(gradient), expected, rtol=1e-4, atol=1e-7)
+    self.assertGreater(np.sum((gradient > 0) * expected) / np.sum(expected), 0.95)
+
+  def test_without_parallax_nothing_is_distinct(self):
+    inputs, depth = scene()
+    pose = inputs["pose"][:, :1]
+    inputs = {
+      **inputs,
+      "image": tf.repeat(inputs["image"][:, :1], 2, axis=1),
+      "pose": tf.repeat(pose, 2, axis=1),
+    }
+    _, distinctness = search(depth, inputs)
+    self.assertAllClose(distinctness, np.zeros_like(distinctness), atol=2e-2)
+
+  def test_frames_without_common_view_weigh_nothing(self):
+    inputs, depth = scene()
+    apart = np.stack([analytic_scene.pose(), analytic_scene.pose(yaw=np.pi)])[None]
+    inputs = {**inputs, "pose": tf.constant(apart, tf.float32)}
+    with tf.GradientTape() as tape:
+      tape.watch(depth)
+      value = loss()({"depth": depth}, inputs)["log_l1"]
+    self.assertAllEqual(value, 0.0)
+    self.assertAllEqual(tape.gradient(value, depth), tf.zeros_like(depth))
+
+  def test_missing_depth_does_not_count_and_gets_no_gradient(self):
+    inputs, depth = scene()
+    holes = depth.numpy() * 1.2
+    holes[:, :, 5:9, 6:12] = 0
+    holes = tf.constant(holes)
+    with tf.GradientTape() as tape:
+      tape.watch(holes)
+      value = loss()({"depth": holes}, inputs)["log_l1"]
+    self.assertAllClose(value, np.log(1.2), atol=0.03)
+    gradient = tape.gradient(value, holes)
+    self.assertTrue(np.all(np.isfinite(gradient)))
+    self.assertAllEqual(gradient[:, :, 5:9, 6:12], tf.zeros([1, 2, 4, 6, 1]))
+
+  def test_xla_gives_the_same_within_a_distributed_step(self):
+    inputs, depth = scene(12, 16)
+    depth = depth * 1.15
+    compiled = matched_depth.MatchedDepth(weights={"depth": 1.0}, window=5)
+    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
+
+    @tf.function
+    def step(depth, inputs):
+      def replica():
+        with tf.GradientTape() as tape:
+          tape.watch(depth)
+          terms = compiled({"depth": depth}, inputs)
+        return terms, tape.gradient(terms, depth)
+
+      return strategy.run(replica)
+
+    terms, gradient = step(depth, inputs)
+    with tf.GradientTape() as tape:
+      tape.watch(depth)
+      expected = loss(window=5)({"depth": depth}, inputs)
+    self.assertAllClose(terms, expected, rtol=1e-3)
+    self.assertAllClose(gradient, tape.gradient(expected, depth), atol=1e-4)
+
+  @parameterized.parameters(
+    ({"weights": {"normals": 1.0}}, "normals"),
+    ({"span": 0.0}, "MatchedDepth.span"),
+    ({"candidates": 8}, "candidates must be an odd number >= 3"),
+    ({"window": 2.0}, "window must be an odd number >= 1"),
+    ({"frames": (0, 0)}, "two different"),
+  )
+  def test_bad_arguments_are_refused(self, arguments, message):
+    with self.assertRaisesRegex(ValueError, message):
+      matched_depth.MatchedDepth(**arguments)
+
+  def test_single_frame_is_refused(self):
+    inputs, depth = scene()
+    with self.assertRaisesRegex(ValueError, "'depth' has 1 frames"):
+      loss()({"depth": depth[:, :1]}, inputs)
+
+
+if __name__ == "__main__":
+  tf.test.main()

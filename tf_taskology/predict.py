@@ -1,0 +1,131 @@
+r"""Predicts for images with a served module, or with one in an export folder; writes pictures and arrays.
+
+  ./bazelw run //tf_taskology:predict -- --images=/data/frames --module=depth --server=127.0.0.1:8500 --output_dir=/data/out
+  ./bazelw run //tf_taskology:predict -- --images=/data/frames --export_dir=/data/run1/exports/depth --output_dir=/data/out
+
+JPEG files go to the model as they are, other images are decoded first. Images that cannot be read are left out and
+listed at the end; then the exit code is 1.
+"""
+
+import sys
+
+from absl import app, flags
+
+from tf_taskology.peers import transport
+from tf_taskology.prediction import (
+  exported_model,
+  image_files,
+  model as model_lib,
+  output_kind,
+  predictor,
+  progress,
+  served_model,
+  writer as writer_lib,
+)
+from tf_taskology.training import program, startup
+
+_IMAGES = flags.DEFINE_multi_string(
+  "images", [], 'An image, a folder with images below it, or a pattern such as "frames/*.jpg". May be repeated.'
+)  # fmt: skip
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for predictions.", required=True)
+_MODULE = flags.DEFINE_string("module", None, "Name of the served module, e.g. depth.")
+_SERVER = flags.DEFINE_string(
+  "server", None, "Its model servers: host:port, or replicas, host:port,host:port."
+)
+_EXPORT_DIR = flags.DEFINE_string(
+  "export_dir", None, "In place of a server: a module's export folder (newest version), or one version's."
+)  # fmt: skip
+_SIGNATURE = flags.DEFINE_string(
+  "signature", None, "Signature to call; default serving_jpeg for JPEG files and serving_default."
+)
+_ARRAYS = flags.DEFINE_enum(
+  "arrays", "npy", writer_lib.ARRAYS, "npy: a file for each output. npz: one for each image."
+)
+_PICTURES = flags.DEFINE_bool("pictures", True, "Write PNG pictures.")
+_DEPTH_RANGE = flags.DEFINE_list(
+  "depth_range",
+  None,
+  "near,far of the colour scale of depth in metres; default each picture's own.",
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Images in a request.", lower_bound=1)
+_IN_FLIGHT = flags.DEFINE_integer("in_flight", 2, "Requests at a time.", lower_bound=1)
+_DEADLINE_SECS = flags.DEFINE_float(
+  "deadline_secs", 60.0, "Limit of one request.", lower_bound=0.001
+)
+_TLS_ROOT_CERTIFICATES = flags.DEFINE_string(
+  "tls_root_certificates", None, "PEM file with the authorities to trust: connect with TLS."
+)
+_TLS_CLIENT_CERTIFICATE = flags.DEFINE_string(
+  "tls_client_certificate", None, "PEM file with the own certificate, for servers that ask for it."
+)
+_TLS_CLIENT_KEY = flags.DEFINE_string("tls_client_key", None, "PEM file with its private key.")
+_TLS_SERVER_NAME = flags.DEFINE_string(
+  "tls_server_name", None, "Name in the server's certificate, if it differs from the address."
+)
+
+
+def _tls() -> transport.Tls | None:
+  given = (_TLS_ROOT_CERTIFICATES, _TLS_CLIENT_CERTIFICATE, _TLS_CLIENT_KEY, _TLS_SERVER_NAME)
+  values = [flag.value for flag in given]
+  return transport.Tls(*values) if any(values) else None
+
+
+def _model() -> model_lib.Model:
+  if (_SERVER.value is None) == (_EXPORT_DIR.value is None):
+    raise program.UsageError("Give either --server (and --module) or --export_dir.")
+  if _EXPORT_DIR.value is not None:
+    return exported_model.ExportedModel(_EXPORT_DIR.value)
+  if not _MODULE.value:
+    raise program.UsageError("--server needs --module=<name of the module>, e.g. --module=depth.")
+  targets = program.parse_addresses("--server", _SERVER.value)
+  retries = transport.Retries(deadline_secs=_DEADLINE_SECS.value)
+  return served_model.ServedModel(_MODULE.value, targets, _tls(), retries)
+
+
+def _depth_range() -> output_kind.Range | None:
+  if _DEPTH_RANGE.value is None:
+    return None
+  try:
+    near, far = (float(word) for word in _DEPTH_RANGE.value)
+  except ValueError as error:
+    raise program.UsageError(
+      f"--depth_range must be near,far in metres. Received: {','.join(_DEPTH_RANGE.value)!r}."
+    ) from error
+  if not near < far:
+    raise program.UsageError(f"--depth_range must have near < far. Received: {near},{far}.")
+  return output_kind.Range(near, far)
+
+
+def main(argv):
+  if len(argv) > 1:
+    raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+  with program.exit_codes():
+    depth_range = _depth_range()
+    images = image_files.find(_IMAGES.value, exclude=_OUTPUT_DIR.value)
+    model = _model()
+    choice = model_lib.choose(model, _SIGNATURE.value)
+    kinds = output_kind.kinds(choice.outputs)
+    print(f"{model.title} answers {', '.join(f'{n} ({k.value})' for n, k in kinds.items())}.")
+    writer = writer_lib.Writer(
+      _OUTPUT_DIR.value, kinds, _ARRAYS.value, _PICTURES.value, depth_range
+    )
+    shown = progress.Progress(len(images), "images", sys.stdout)
+    summary = predictor.predict(
+      model,
+      choice,
+      images,
+      writer,
+      predictor.Options(_BATCH_SIZE.value, _IN_FLIGHT.value),
+      lambda s: shown.update(s.done, s.note()),
+    )
+    shown.end(summary.done, summary.note())
+    writer.close()
+    model.close()
+  for reason in list(summary.failures.values())[:10]:
+    print(reason, file=sys.stderr)
+  print(f"Written to {_OUTPUT_DIR.value}.")
+  sys.exit(1 if summary.failures else 0)
+
+
+if __name__ == "__main__":
+  startup.run(main)

@@ -1,0 +1,159 @@
+"""Image files that somebody wants predictions for: finding them, looking at them, decoding them."""
+
+import collections
+import contextlib
+import dataclasses
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_ORIENTATION = 0x0112  # EXIF: how the camera was held
+_UPRIGHT = (0, 1)
+
+
+class BadImage(ValueError):
+  """A file that is no image, or a broken one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFile:
+  """An image file.
+
+  Attributes:
+    path: where it is.
+    name: what its predictions are called: its path below the folder that was named, without the ending. Unique.
+  """
+
+  path: str
+  name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+  """What an image file says of itself.
+
+  Attributes:
+    size: (height, width) as seen upright.
+    is_plain_jpeg: whether a model that decodes JPEG by itself sees what people see: grey or RGB, not to be turned.
+  """
+
+  size: tuple[int, int]
+  is_plain_jpeg: bool
+
+
+def find(places: Sequence[str], exclude: str | None = None) -> list[ImageFile]:
+  """The image files at some places, in natural order (9 before 10).
+
+  Args:
+    places: files, folders (with all that is below them) or patterns such as "frames/*.jpg".
+    exclude: a folder that is left out, with all that is below it.
+
+  Raises:
+    ValueError: a place does not exist or has no images, or two images would get one name.
+  """
+  if not places:
+    raise ValueError("No images were named: give --images=<file, folder or pattern>.")
+  found: dict[str, tuple[str, str]] = {}
+  for place in places:
+    images = [each for each in _at(place) if not _is_below(each[0], exclude)]
+    if not images:
+      raise ValueError(
+        f"There are no images in {place!r}. Expected files that end in {', '.join(ENDINGS)}."
+      )
+    found.update({os.path.abspath(path): (path, name) for path, name in images})
+  return _named(found.values())
+
+
+def look(path: str) -> Header:
+  """Reads the beginning of an image file.
+
+  Raises:
+    BadImage: it is missing, or no image.
+  """
+  with _explained(path), Image.open(path) as image:
+    turned = image.getexif().get(_ORIENTATION, 1)
+    size = (image.width, image.height) if turned in (5, 6, 7, 8) else (image.height, image.width)
+    plain = image.format == "JPEG" and image.mode in ("L", "RGB") and turned in _UPRIGHT
+    return Header(size, plain)
+
+
+def decode(path: str) -> np.ndarray:
+  """An image as people see it, [height, width, 3] uint8: turned upright, grey repeated, transparency ignored.
+
+  Raises:
+    BadImage: it is missing, no image, or broken anywhere.
+  """
+  with _explained(path), Image.open(path) as image:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+      grey = (np.asarray(upright) >> 8).astype(np.uint8)
+      return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+    return np.array(upright.convert("RGB"))
+
+
+@contextlib.contextmanager
+def _explained(path):
+  """Turns whatever goes wrong with an image file into BadImage."""
+  try:
+    yield
+  # PIL says SyntaxError of broken PNGs.
+  except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    raise BadImage(f"Cannot read image {path!r}: {reason or type(error).__name__}.") from error
+
+
+def _at(place) -> Iterable[tuple[str, str]]:
+  """(path, path below the named folder) of the images at one place."""
+  if os.path.isfile(place):
+    return [(place, os.path.basename(place))]
+  if os.path.isdir(place):
+    return _below(place)
+  matches = sorted(glob.glob(place, recursive=True), key=_natural)
+  if not matches:
+    raise ValueError(f"There is no file or folder {place!r}.")
+  return [(path, os.path.basename(path)) for path in matches if path.lower().endswith(ENDINGS)]
+
+
+def _below(folder):
+  paths = []
+  for parent, folders, files in os.walk(folder):
+    folders[:] = [name for name in folders if not name.startswith(".")]
+    paths += [
+      os.path.join(parent, name)
+      for name in files
+      if name.lower().endswith(ENDINGS) and not name.startswith(".")
+    ]
+  return [(path, os.path.relpath(path, folder)) for path in sorted(paths, key=_natural)]
+
+
+def _is_below(path, folder):
+  if folder is None:
+    return False
+  folder = os.path.abspath(folder)
+  return os.path.commonpath([os.path.abspath(path), folder]) == folder
+
+
+def _natural(path):
+  return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", path)]
+
+
+def _named(found) -> list[ImageFile]:
+  """Names without the ending, or with it where two files differ in nothing else."""
+  found = list(found)
+  stems = [os.path.splitext(name)[0] for _, name in found]
+  counts = collections.Counter(stems)
+  names = [name if counts[stem] > 1 else stem for stem, (_, name) in zip(stems, found, strict=True)]
+  seen = {}
+  for name, (path, _) in zip(names, found, strict=True):
+    if name in seen:
+      raise ValueError(
+        f"The predictions of {seen[name]!r} and {path!r} would both be called {name!r}. "
+        "Name the folder above them, or one of them at a time."
+      )
+    seen[name] = path
+  return [ImageFile(path, name) for name, (path, _) in zip(names, found, strict=True)]
