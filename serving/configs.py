@@ -2,17 +2,16 @@
 
 import dataclasses
 import os
-import sys
 from collections.abc import Collection, Mapping
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.config import (
   file_system_storage_path_source_pb2,
   model_server_config_pb2,
 )
 
-from serving import errors, version_source
+from serving import errors, text_protos, version_source
 
 _PLATFORM = "tensorflow"
 _DEPRECATED_TENSORFLOW = 1  # ModelConfig.model_type TENSORFLOW
@@ -44,7 +43,7 @@ def read_models(path: str) -> list[ModelConfig]:
     errors.StatusError: INVALID_ARGUMENT in TensorFlow Serving's words, NOT_FOUND for no file.
   """
   config = model_server_config_pb2.ModelServerConfig()
-  _read_text(path, config)
+  text_protos.read(path, config)
   if config.WhichOneof("config") != "model_config_list":
     raise errors.StatusError(
       "INVALID_ARGUMENT", f"Invalid ModelServerConfig: {path} has no model_config_list"
@@ -167,7 +166,7 @@ def read_tls(path: str) -> Tls:
     errors.StatusError: INVALID_ARGUMENT if it does not parse or lacks key or certificate.
   """
   config = _ssl_config_class()()
-  _read_text(path, config)
+  text_protos.read(path, config)
   if not config.server_key or not config.server_cert:
     raise errors.StatusError(
       "INVALID_ARGUMENT", f"SSLConfig file {path} must set both server_key and server_cert"
@@ -187,7 +186,7 @@ def read_session_config(path: str) -> config_pb2.ConfigProto:
     errors.StatusError: INVALID_ARGUMENT if it does not parse.
   """
   config = config_pb2.ConfigProto()
-  _read_text(path, config)
+  text_protos.read(path, config)
   return config
 
 
@@ -211,22 +210,6 @@ def _ssl_config_class() -> type[message.Message]:
   pool = descriptor_pool.DescriptorPool()
   pool.Add(file)
   return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))
-
-
-def _read_text(path: str, into: message.Message) -> None:
-  try:
-    with open(path, "rb") as file:
-      content = file.read()
-  except OSError as error:
-    raise errors.StatusError("NOT_FOUND", f"{path}; {error.strerror}") from error
-  try:
-    text = content.decode()
-    text_format.Parse(text, into)
-  except (text_format.ParseError, UnicodeDecodeError) as error:
-    # The line that TensorFlow Serving's own tests look for.
-    kind = into.DESCRIPTOR.full_name
-    print(f"Error parsing text-format {kind}: {error}", file=sys.stderr, flush=True)
-    raise errors.StatusError("INVALID_ARGUMENT", f"Invalid protobuf file: '{path}'") from error
 
 
 def _invalid(text: str) -> errors.StatusError:

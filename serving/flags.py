@@ -135,6 +135,12 @@ _EFFECTIVE = (
     0,
     "Versions loaded at a time; 0 lets every model load by itself, so that none waits for another.",
   ),
+  Flag("prefer_tflite_model", "bool", False, "Serve a version's model.tflite, if there is one."),
+  Flag("num_tflite_pools", "int32", 1, "Factor of the next one."),
+  Flag(
+    "num_tflite_interpreters_per_pool", "int32", 1, "Requests a model.tflite answers at a time."
+  ),
+  Flag("enable_profiler", "bool", True, "Serve tensorflow.ProfilerService: traces on request."),
   Flag("enable_grpc_healthcheck_service", "bool", True, "Serve grpc.health.v1.Health."),
   Flag("version", "bool", False, "Print versions and exit."),
 )
@@ -145,11 +151,7 @@ _WITHOUT_EFFECT = (
   Flag("use_alts_credentials", "bool", False),
   Flag("platform_config_file", "string", ""),
   Flag("remove_unused_fields_from_bundle_metagraph", "bool", True),
-  Flag("prefer_tflite_model", "bool", False),
-  Flag("num_tflite_pools", "int32", 1),
-  Flag("num_tflite_interpreters_per_pool", "int32", 1),
   Flag("xla_cpu_compilation_enabled", "bool", False),
-  Flag("enable_profiler", "bool", True),
   Flag("thread_pool_factory_config_file", "string", ""),
   Flag("mixed_precision", "string", ""),
   Flag("skip_initialize_tpu", "bool", False),

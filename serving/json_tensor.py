@@ -180,6 +180,8 @@ def _numbers(leaves: list, types: set, kind: np.dtype | None) -> np.ndarray | No
 
 
 def _integers(leaves: list, kind: np.dtype) -> np.ndarray | None:
+  if kind == np.uint64 and min(leaves, default=0) < 0:  # numpy would wrap it around
+    return None
   try:
     values = np.array(leaves, np.uint64 if kind == np.uint64 else np.int64)
   except OverflowError:

@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float) -> int:
   """Loads models, opens the ports, and returns after the signal to stop."""
-  from serving import metrics, services, startup, transport
+  from serving import metrics, profiler, services, startup, transport
 
   counted = metrics.Metrics()
   models = startup.build_models(flags, counted)
@@ -85,6 +85,8 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
     handlers = grpc_services.handlers()
     if flags.enable_grpc_healthcheck_service:
       handlers.append(health.handler())
+    if flags.enable_profiler:
+      handlers.append(profiler.Profiler(stopping).handler())
     server, port = transport.build(listening, handlers)
     rest = startup.build_rest(flags, answering)
     startup.follow_config_file(flags, models, stopping)

@@ -2,7 +2,7 @@
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from serving import configs, errors
+from serving import errors, text_protos
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 
@@ -20,7 +20,7 @@ def read(path: str) -> str | None:
     errors.StatusError: INVALID_ARGUMENT if it does not parse, NOT_FOUND for no file.
   """
   config = _monitoring_config_class()()
-  configs.read_text(path, config)
+  text_protos.read(path, config)
   if not config.prometheus_config.enable:
     return None
   url_path = config.prometheus_config.path or DEFAULT_PATH

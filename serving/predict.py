@@ -22,6 +22,7 @@ _METHOD_NAMES = (
 )
 # A request of more fields than this is put in order by protocol buffers' own, quicker parser.
 _MOST_FIELDS = 10_000
+_MOST_RESPONSE_BYTES = 2**31 - 1  # protocol buffers' limit, and gRPC's
 
 
 @dataclasses.dataclass
@@ -230,6 +231,12 @@ def _response(spec: bytes, aliases: list[str], tensors: list[int], as_content: b
     size = sum(len(piece) for piece in value)
     entry = wire_format.header(1, len(key)) + key + wire_format.header(2, size)
     pieces += [wire_format.header(1, len(entry) + size), entry, *value]
+  size = sum(len(piece) for piece in pieces)
+  if size > _MOST_RESPONSE_BYTES:
+    raise errors.StatusError(
+      "RESOURCE_EXHAUSTED",
+      f"The answer would take {size} bytes; no message may be larger than {_MOST_RESPONSE_BYTES}",
+    )
   return b"".join(pieces)
 
 

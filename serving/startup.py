@@ -53,6 +53,12 @@ def build_models(
     ),
     metrics=counted,
   )
+  load = loader.load
+  if flags.prefer_tflite_model:
+    from serving import tflite_model  # only servers with such models pay for it
+
+    interpreters = flags.num_tflite_pools * flags.num_tflite_interpreters_per_pool
+    load = tflite_model.preferring_tflite(load, max(interpreters, 1))
   following = load_failures.Following(
     poll_seconds=flags.file_system_poll_wait_seconds,
     max_retries=flags.max_num_load_retries,
@@ -60,7 +66,7 @@ def build_models(
   )
   slots = load_slots.LoadSlots(flags.num_load_threads)
   return model_manager.ModelManager(
-    lambda name: served_model.ServedModel(name, loader.load, following, slots, counted),
+    lambda name: served_model.ServedModel(name, load, following, slots, counted),
     _configs(flags),
     flags.allow_version_labels_for_unavailable_models,
   )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
-from serving import errors, tf_library, wire_format
+from serving import errors, tf_library, varints, wire_format
 
 # TensorProto field numbers (tensorflow/core/framework/tensor.proto).
 _DTYPE = 1
@@ -123,22 +123,10 @@ def _memory(tensor: int) -> np.ndarray:
 
 
 def _packed_varints(values: np.ndarray) -> np.ndarray:
-  """Encodes integers [n] as packed varints; negative ones take ten bytes, as protocol buffers have it."""
+  """Encodes integers [n] as packed varints."""
   if values.itemsize == 1 and values.view(np.int8).min() >= 0:
     return values.view(np.uint8)
-  if values.dtype.kind == "i":
-    values = values.astype(np.int64).view(np.uint64)
-  most = max((int(values.max()).bit_length() + 6) // 7, 1)
-  groups = np.empty((len(values), most), np.uint8)
-  rest = values.copy()
-  for place in range(most):
-    np.bitwise_and(rest, 0x7F, out=groups[:, place], casting="unsafe")
-    rest >>= rest.dtype.type(7)
-    groups[:, place] |= (rest != 0).view(np.uint8) << 7
-  # A group belongs to the value's encoding if it is the first or the one before says "more follows".
-  used = np.ones(groups.shape, bool)
-  used[:, 1:] = groups[:, :-1] >= 0x80
-  return groups[used]
+  return varints.pack(values)
 
 
 def _string_fields(memory: np.ndarray) -> list[bytes]:

@@ -103,6 +103,8 @@ def check_complete(path: str) -> None:
       saved_model.pb, FAILED_PRECONDITION naming what else is missing.
   """
   graph = os.path.join(path, "saved_model.pb")
+  if os.path.isfile(os.path.join(path, "model.tflite")):
+    return
   if not os.path.isfile(graph) and not os.path.isfile(graph + "txt"):
     if os.path.isfile(os.path.join(path, "export.meta")):
       raise errors.StatusError("UNIMPLEMENTED", "Session Bundle is deprecated and removed.")

@@ -27,7 +27,7 @@ from tf_taskology.training import program, startup
 _IMAGES = flags.DEFINE_multi_string(
   "images", [], 'An image, a folder with images below it, or a pattern such as "frames/*.jpg". May be repeated.'
 )  # fmt: skip
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for predictions.", required=True)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for predictions.")
 _MODULE = flags.DEFINE_string("module", None, "Name of the served module, e.g. depth.")
 _SERVER = flags.DEFINE_string(
   "server", None, "Its model servers: host:port, or replicas, host:port,host:port."
@@ -105,7 +105,7 @@ def main(argv):
     model = _model()
     choice = model_lib.choose(model, _SIGNATURE.value)
     kinds = output_kind.kinds(choice.outputs)
-    print(f"{model.title} answers {', '.join(f'{n} ({k.value})' for n, k in kinds.items())}.")
+    print(f"{model.title} answers {output_kind.listed(kinds)}.")
     writer = writer_lib.Writer(
       _OUTPUT_DIR.value, kinds, _ARRAYS.value, _PICTURES.value, depth_range
     )
@@ -128,4 +128,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
+  flags.mark_flag_as_required("output_dir")
   startup.run(main)

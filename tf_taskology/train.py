@@ -51,6 +51,14 @@ _THREADS = flags.DEFINE_integer(
   "threads", 0, "CPU threads for TensorFlow's operations; 0: its own choice.", lower_bound=0
 )
 
+_EXIT_CODE_IF_STOPPED = flags.DEFINE_integer(
+  "exit_code_if_stopped",
+  0,
+  "Exit code when it is told to end before its last step; other than 0 for process managers that take 0 for done.",
+  lower_bound=0,
+  upper_bound=255,
+)
+
 
 def main(argv):
   if len(argv) > 1:
@@ -66,7 +74,7 @@ def main(argv):
       collective, work_dir=work_dir, mode=_MODE.value, module=_MODULE.value, peer_targets=targets
     )
     logging.info("%s at step %d.", "Stopped" if result.stopped else "Done", result.step)
-  program.end()
+  program.end(_EXIT_CODE_IF_STOPPED.value if result.stopped else 0)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,22 @@ class Server:
     """ModelService.GetModelStatus."""
     return self._model.GetModelStatus(request, timeout=CALL_SECONDS)
 
+  def classify(self, request):
+    """PredictionService.Classify."""
+    return self._prediction.Classify(request, timeout=CALL_SECONDS)
+
+  def regress(self, request):
+    """PredictionService.Regress."""
+    return self._prediction.Regress(request, timeout=CALL_SECONDS)
+
+  def multi_inference(self, request):
+    """PredictionService.MultiInference."""
+    return self._prediction.MultiInference(request, timeout=CALL_SECONDS)
+
+  def reload(self, request, timeout=CALL_SECONDS):
+    """ModelService.HandleReloadConfigRequest."""
+    return self._model.HandleReloadConfigRequest(request, timeout=timeout)
+
   def states(self, model: str = "default") -> dict[int, int]:
     """Version to state; empty while the server knows none."""
     request = get_model_status_pb2.GetModelStatusRequest()

@@ -39,8 +39,25 @@ class WireFormatTest(parameterized.TestCase):
   def test_fields_of_a_part(self):
     self.assertEqual(list(wire_format.fields(b"??\x08\x05?", 2, 4)), [(1, wire_format.VARINT, 5)])
 
+  def test_groups_are_passed_over(self):
+    inner = b"\x08\x05" + b"\x13\x08\x07\x14"  # field 1; group 2 with a field 1
+    data = b"\x08\x01" + b"\x0b" + inner + b"\x0c" + b"\x10\x02"
+    self.assertEqual(
+      list(wire_format.fields(data)), [(1, wire_format.VARINT, 1), (2, wire_format.VARINT, 2)]
+    )
+
   @parameterized.parameters(
-    b"\xff", b"\x0a\x05ab", b"\x00\x00", b"\x0b", b"\x09\x00", b"\x08", b"\xff" * 20
+    b"\x0b\x14",
+    b"\x0c",
+    b"\x0b" * 200,
+    b"\x80\x80\x80\x80\x80\x01\x00",
+    b"\xff",
+    b"\x0a\x05ab",
+    b"\x00\x00",
+    b"\x0b",
+    b"\x09\x00",
+    b"\x08",
+    b"\xff" * 20,
   )
   def test_broken_bytes(self, data):
     with self.assertRaises(ValueError):

@@ -17,7 +17,6 @@ import tempfile
 import grpc
 import numpy as np
 import tensorflow as tf
-from absl import flags
 from absl.testing import parameterized
 from tensorflow_serving.apis import (
   get_model_metadata_pb2,
@@ -25,13 +24,7 @@ from tensorflow_serving.apis import (
   session_service_pb2,
 )
 
-from tests.serving import exports, server_process, wire_cases
-
-_SERVER_BINARY = flags.DEFINE_string(
-  "server_binary",
-  os.environ.get("SERVER_BINARY"),
-  "Program to test; the embedded server if not given.",
-)
+from tests.serving import exports, server_binary, server_process, wire_cases
 
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -51,7 +44,7 @@ class WireTest(parameterized.TestCase):
     exports.export(os.path.join(folder, "00000123"))
     cls.server = cls.enterClassContext(
       server_process.Server(
-        f"--model_base_path={folder}", "--model_name=default", binary=_SERVER_BINARY.value
+        f"--model_base_path={folder}", "--model_name=default", binary=server_binary.FLAG.value
       )
     ).wait_until_ready()
 

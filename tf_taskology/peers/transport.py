@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import random
 import threading
 import time
@@ -27,6 +28,8 @@ _OPTIONS = (
     2000,
   ),  # the default of two minutes outlasts a server's restart by far
   ("grpc.enable_http_proxy", 0),
+  # One name may stand for several servers (a headless service of Kubernetes): they are asked in turn.
+  ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
 )
 _REST_SECS = 5.0
 

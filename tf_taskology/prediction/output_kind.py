@@ -36,6 +36,11 @@ def kinds(outputs: Mapping[str, model.Tensor]) -> dict[str, Kind]:
   return {name: _kind(name, tensor) for name, tensor in outputs.items()}
 
 
+def listed(found: Mapping[str, Kind]) -> str:
+  """The outputs for people: "depth (depth), logits (an array)"; without step and publish time."""
+  return ", ".join(f"{n} ({k.value})" for n, k in sorted(found.items()) if k != Kind.STAMP)
+
+
 def _kind(name, tensor):
   if name in (exporting.STEP, exporting.PUBLISHED_AT):
     return Kind.STAMP

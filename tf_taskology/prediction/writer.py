@@ -73,6 +73,8 @@ class Writer:
       if kind == output_kind.Kind.STAMP:
         line[name] = array.item()
         continue
+      if array.dtype.name == "bfloat16":  # readers without that type could not load the file
+        array = array.astype(np.float32)
       kept[name] = array
       files = {}
       if self._arrays == "npy":

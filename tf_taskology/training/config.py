@@ -155,7 +155,10 @@ def _check_macros(gin_files, bindings):
   mentioned = set()
   for text in [*_texts(gin_files), *bindings]:
     mentioned |= set(re.findall(r"%([A-Za-z_][\w./]*)", text))
-  unused = sorted(m for m in _macros() if m not in mentioned)
+  # A binding that came after a macro's use may have left the macro over in a configuration that a run has kept.
+  kept = "".join(_text(path) for path in gin_files if _is_kept(path))
+  left_over = set(re.findall(r"(?m)^(\w+)\s*=", kept))
+  unused = sorted(m for m in _macros() if m not in mentioned | left_over)
   if unused:
     hints = "".join(_nearest(m, mentioned - {m}) for m in unused)
     raise ConfigError(f"Nothing in the configuration uses the macro {', '.join(unused)}.{hints}")

@@ -57,7 +57,7 @@ class Peering:
     in_flight: batches whose predictions are fetched ahead.
     deadline_secs: of one request.
     max_staleness_secs: answers older than this count as none; None for no bound.
-    start_timeout_secs: how long to wait, before training, for a peer's first version.
+    start_timeout_secs: how long to wait, before training, for a peer's model server, and then for its first version.
     tls_root_certificates: path of a PEM file; None for plain connections.
     foreign: peer name -> `peers.mapping.Mapping`, for models that somebody else exported.
   """

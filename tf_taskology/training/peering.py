@@ -46,6 +46,8 @@ class Peers:
           retries=transport.Retries(deadline_secs=settings.deadline_secs),
           tls=tls,
           mapping=settings.foreign.get(name),
+          # TensorFlow Serving listens only once it has a version.
+          connect_limit_secs=settings.start_timeout_secs,
           publish_limit_secs=settings.start_timeout_secs,
         )
       )

@@ -54,6 +54,13 @@ class LaunchPlan:
         f" elsewhere. They need: {', '.join(sorted(elsewhere)) or 'none'}."
       )
 
+  @classmethod
+  def of(cls, collective) -> "LaunchPlan":
+    """The plan of an `experiment.Collective`."""
+    return cls(
+      tuple(ModulePlan(spec.name, tuple(collective.peers_of(spec))) for spec in collective.modules)
+    )
+
   def to_json(self) -> str:
     return json.dumps(dataclasses.asdict(self))
 

@@ -31,12 +31,12 @@ def exit_codes():
     _exit(str(error), EXIT_BAD_INPUT)
 
 
-def end():
+def end(exit_code: int = 0):
   """Ends a program that has done its work, without taking TensorFlow's graphs apart first, which takes seconds."""
   logging.flush()
   sys.stdout.flush()
   sys.stderr.flush()
-  os._exit(0)
+  os._exit(exit_code)
 
 
 def _exit(message, code):

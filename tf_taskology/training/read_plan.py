@@ -21,12 +21,8 @@ def main(result_path: str, request: str) -> int:
   fields = json.loads(request)
   try:
     collective = config.parse(fields["gin_files"], fields["gin_bindings"])
-    modules = tuple(
-      plan_lib.ModulePlan(spec.name, tuple(collective.peers_of(spec)))
-      for spec in collective.modules
-    )
     work_folder.claim(fields["work_dir"], config.config_text())
-    text, exit_code = plan_lib.LaunchPlan(modules).to_json(), 0
+    text, exit_code = plan_lib.LaunchPlan.of(collective).to_json(), 0
   except ValueError as error:
     text, exit_code = str(error), supervision.EXIT_CONFIGURATION
   with open(result_path, "w", encoding="utf-8") as file:

@@ -36,7 +36,7 @@ def main(argv):
     comparison.Arm("collective, colour alone", "distributed", end, start=start.name),
   ]
   if _POSES.value:
-    views = ("TWO_VIEW_WEIGHT = 2.0", "LABELLED_DEPTH_WEIGHT = 1.0", "MEDIATOR_FRAMES = 2")
+    views = ("MATCHED_WEIGHT = 3.0", "MEDIATOR_FRAMES = 2")
     arms.append(
       comparison.Arm("collective, two views", "distributed", end + views, start=start.name)
     )

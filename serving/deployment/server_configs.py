@@ -1,0 +1,46 @@
+"""TensorFlow Serving's own configuration files, as text protocol buffers."""
+
+from collections.abc import Sequence
+
+from serving.deployment import rollout
+
+_LEAST_BATCH = 32
+
+
+def models(made: rollout.Rollout, modules: Sequence[str], root: str | None = None) -> str:
+  """A ModelServerConfig.
+
+  Args:
+    made: the deployment.
+    modules: which to serve.
+    root: in place of the run's folder.
+  """
+  entries = "".join(
+    "  config {\n"
+    f'    name: "{module}"\n'
+    f'    base_path: "{made.base_path(module, root)}"\n'
+    '    model_platform: "tensorflow"\n'
+    "    model_version_policy { latest { num_versions: 1 } }\n"
+    "  }\n"
+    for module in modules
+  )
+  return f"model_config_list {{\n{entries}}}\n"
+
+
+def batching(made: rollout.Rollout) -> str:
+  """BatchingParameters: requests never wait for others, but those that wait anyhow run together."""
+  threads = max(amounts.server_threads for amounts in made.amounts.values())
+  # The largest request must fit, or it is refused.
+  largest = max(_LEAST_BATCH, made.collective.largest_request)
+  return (
+    "# Put together are only requests for the same signature, with images of the same size.\n"
+    f"max_batch_size {{ value: {largest} }}\n"
+    "batch_timeout_micros { value: 0 }\n"
+    f"num_batch_threads {{ value: {threads} }}\n"
+    "max_enqueued_batches { value: 1000 }\n"
+  )
+
+
+def monitoring() -> str:
+  """MonitoringConfig: metrics for Prometheus on the REST port."""
+  return f'prometheus_config {{ enable: true path: "{rollout.METRICS_PATH}" }}\n'
