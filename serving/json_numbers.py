@@ -17,7 +17,7 @@ _FIXED = range(-4, 9)  # decimal exponents that are printed without "e"
 _ALWAYS_FIXED = 6  # from this exponent on, six digits are printed with "e"
 _TIE = 1e-5  # nearer to a tie than this, double precision may round to the wrong side
 
-_POWERS = 10.0 ** np.arange(23)  # exact in double precision
+_POWERS = np.array([float(f"1e{power}") for power in range(-20, 21)])
 _FOUR_DIGITS = np.frombuffer("".join(f"{i:04d}" for i in range(10000)).encode(), np.uint32)
 # Digits of a four-digit number without its trailing zeros; none for 0000.
 _LENGTHS = np.array([len(f"{i:04d}".rstrip("0")) for i in range(10000)], np.uint8)
@@ -138,9 +138,8 @@ def _decimals(values: np.ndarray) -> tuple:
 
 
 def _scaled(values: np.ndarray, powers: np.ndarray) -> np.ndarray:
-  """Values times a power of ten, rounded once."""
-  factors = _POWERS[np.minimum(np.abs(powers), 22)]
-  return np.where(powers >= 0, values * factors, values / factors)
+  """Values times a power of ten; off by two units in the last place at most."""
+  return values * _POWERS[powers + 20]
 
 
 def _characters(whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ value of columnar answers a line of its own.) Texts: util/json_tensor.cc.
 
 import binascii
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from tensorflow_serving.apis import classification_pb2, predict_pb2, regression_pb2
@@ -146,10 +147,28 @@ def _values(array: np.ndarray, name: str) -> list[bytes]:
     if kind == "f":
       return [json_numbers.text(float(array), 9 if array.dtype == np.float32 else 17).encode()]
     return [json.dumps(array.item()).encode()]
-  if kind == "f" and array.size:
+  if not array.size:
+    return [str(array.tolist()).encode()]
+  if kind == "f":
     return json_numbers.nested_lists(array)
-  text = str(array.tolist())
-  return [(text.lower() if kind == "b" else text).encode()]
+  texts = map(str, array.reshape(-1).tolist())
+  return [_nested(list(map(str.lower, texts) if kind == "b" else texts), array.shape).encode()]
+
+
+def _nested(texts: list[str], shape: Sequence[int]) -> str:
+  """Texts of an array's elements in brackets."""
+  singles = 0  # axes of size 1 at the end need no look at every element
+  while singles < len(shape) - 1 and shape[-1 - singles] == 1:
+    singles += 1
+  begin, end = "[" * (singles + 1), "]" * (singles + 1)
+  between = f"{end[1:]}, {begin[1:]}"
+  for size in reversed(shape[: len(shape) - singles]):
+    texts = [
+      begin + between.join(texts[start : start + size]) + end
+      for start in range(0, len(texts), size)
+    ]
+    begin, between, end = "[", ", ", "]"
+  return texts[0]
 
 
 def _strings(value: object, as_bytes: bool) -> str:

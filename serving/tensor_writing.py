@@ -20,6 +20,7 @@ _TENSOR_CONTENT = 4
 _STRING_VAL = 8
 
 _STRING = 7  # DT_STRING
+_COMPLEX = (8, 18)  # DT_COMPLEX64, DT_COMPLEX128
 
 # DataType number: (memory type, field, whether the field holds the memory as it is). The other
 # fields are varints, into which every value has to be encoded.
@@ -85,7 +86,8 @@ def has_wire_form(dtype: int) -> bool:
 
 def item_size(dtype: int) -> int:
   """Bytes of an element of a DataType with wire form other than strings."""
-  return np.dtype(_FIELDS[dtype][0]).itemsize
+  parts = 2 if dtype in _COMPLEX else 1
+  return np.dtype(_FIELDS[dtype][0]).itemsize * parts
 
 
 def type_name(dtype: int) -> str | None:

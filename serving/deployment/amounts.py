@@ -5,7 +5,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from serving.deployment import collective
+from serving.deployment import plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,14 +79,14 @@ def _parse(field, value, modules):
   elif name not in modules:
     close = difflib.get_close_matches(name, modules, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise collective.DeployError(
+    raise plan.DeployError(
       f"--{field}={value}: there is no module {name!r}.{hint} The modules are: {', '.join(modules)}."
     )
   parse, expected = _KINDS[field]
   try:
     return name, parse(text)
   except ValueError as error:
-    raise collective.DeployError(
+    raise plan.DeployError(
       f"--{field} must be {expected}, or module={expected.split(',')[0]}. Received: {value!r}."
     ) from error
 

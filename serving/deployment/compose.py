@@ -1,6 +1,6 @@
 """Docker Compose: a trainer and a model server for each module, on one machine."""
 
-from serving.deployment import amounts, collective, rollout, server_configs
+from serving.deployment import plan, rollout, server_configs
 
 FILE = "compose.yaml"
 _VOLUME = "run"
@@ -11,9 +11,10 @@ _PORT_IS_OPEN = ["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{rollout.REST
 def document(made: rollout.Rollout) -> dict:
   """The Compose file's content."""
   services = {}
-  for module in made.collective.modules:
-    for name in _server_names(made, module.name):
-      services[name] = _server(made, module.name, is_first=name == _server_names(made, module.name)[0])
+  for place, module in enumerate(made.collective.modules):
+    first, *others = _server_names(made, module.name)
+    services[first] = {**_server(made, module.name), "ports": _published(place)}
+    services.update({name: _server(made, module.name) for name in others})
   for module in made.collective.modules:
     workers = made.amounts[module.name].workers
     for index in range(workers):
@@ -44,12 +45,22 @@ def _worker_name(module, workers, index):
   return base if workers == 1 else f"{base}-{index}"
 
 
-def _server(made: rollout.Rollout, module: str, is_first: bool) -> dict:
+def ports(place: int) -> tuple[int, int]:
+  """Ports of this machine for gRPC and REST of the module at a place in the list: 8500 and 8501, 8510 and 8511, ..."""
+  return rollout.GRPC_PORT + 10 * place, rollout.REST_PORT + 10 * place
+
+
+def _published(place):
+  inside = (rollout.GRPC_PORT, rollout.REST_PORT)
+  return [f"127.0.0.1:{out}:{port}" for out, port in zip(ports(place), inside, strict=True)]
+
+
+def _server(made: rollout.Rollout, module: str) -> dict:
   amount = made.amounts[module]
   files = [rollout.models_file(module), rollout.MONITORING_FILE]
   if made.batching:
     files.append(rollout.BATCHING_FILE)
-  service = {
+  return {
     "image": made.server_image,
     "entrypoint": list(rollout.SERVER_COMMAND),
     "command": made.server_arguments(module),
@@ -66,18 +77,12 @@ def _server(made: rollout.Rollout, module: str, is_first: bool) -> dict:
       "resources": _resources(amount.server_cpu, amount.server_memory, amount.server_gpus)
     },
   }
-  if is_first:
-    # On a free port of this machine, which `docker compose port` tells.
-    service["ports"] = [f"127.0.0.1::{rollout.GRPC_PORT}", f"127.0.0.1::{rollout.REST_PORT}"]
-  return service
 
 
-def _trainer(made: rollout.Rollout, module: collective.Module, index: int) -> dict:
-  amount: amounts.Amounts = made.amounts[module.name]
+def _trainer(made: rollout.Rollout, module: plan.Module, index: int) -> dict:
+  amount = made.amounts[module.name]
   hosts = {
-    peer.name: ",".join(
-      f"{name}:{rollout.GRPC_PORT}" for name in _server_names(made, peer.name)
-    )
+    peer.name: ",".join(f"{name}:{rollout.GRPC_PORT}" for name in _server_names(made, peer.name))
     for peer in made.collective.modules
   }
   service = {

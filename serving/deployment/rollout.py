@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from serving.deployment import amounts, collective
+from serving.deployment import amounts, plan
 
 # In containers.
 CONFIG_DIR = "/etc/taskology"
@@ -12,6 +12,8 @@ DATA_DIR = "/taskology"
 GRPC_PORT, REST_PORT, WORKER_PORT = 8500, 8501, 2222
 METRICS_PATH = "/monitoring/prometheus/metrics"
 GIN_FILE, BATCHING_FILE, MONITORING_FILE = "config.gin", "batching.config", "monitoring.config"
+TRAINER_COMMAND = ("python", "-m", "tf_taskology.train")
+SERVER_COMMAND = ("tensorflow_model_server",)
 # Ends a trainer that was told to before its last step: other than 0, so that nobody takes it for done.
 STOPPED = 143
 # Trainers save and publish before they end.
@@ -38,11 +40,11 @@ class Storage:
 
   def __post_init__(self):
     if not re.fullmatch(r"[1-9][0-9]*(Mi|Gi|Ti)", self.size):
-      raise collective.DeployError(
-        f"--storage must be an amount, such as 20Gi. Received: {self.size!r}."
-      )
-    if self.bucket is not None and not re.fullmatch(r"gs://[a-z0-9][\w.-]+(/[\w.-]+)*", self.bucket):
-      raise collective.DeployError(
+      raise plan.DeployError(f"--storage must be an amount, such as 20Gi. Received: {self.size!r}.")
+    if self.bucket is not None and not re.fullmatch(
+      r"gs://[a-z0-9][\w.-]+(/[\w.-]+)*", self.bucket
+    ):
+      raise plan.DeployError(
         "--bucket must have the form gs://bucket/folder: TensorFlow Serving's image reads Google Cloud Storage and no "
         f"other. Mount other buckets as a volume (--volume_claim). Received: {self.bucket!r}."
       )
@@ -62,9 +64,9 @@ class Data:
 
   def __post_init__(self):
     if self.path is not None and not self.path.startswith("/"):
-      raise collective.DeployError(f"--data_dir must be absolute. Received: {self.path!r}.")
+      raise plan.DeployError(f"--data_dir must be absolute. Received: {self.path!r}.")
     if self.claim is not None and self.path is None:
-      raise collective.DeployError("--data_claim needs --data_dir, where trainers look for the data.")
+      raise plan.DeployError("--data_claim needs --data_dir, where trainers look for the data.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Rollout:
   """
 
   name: str
-  collective: collective.Collective
+  collective: plan.Collective
   amounts: Mapping[str, amounts.Amounts]
   elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
   trainer_image: str = "tf-taskology:latest"
@@ -99,7 +101,7 @@ class Rollout:
     for module in self.collective.modules:
       _check_name(self.object_name(module.name, "trainer"))
     if self.collective.tls_root_certificates:
-      raise collective.DeployError(
+      raise plan.DeployError(
         "Peering.tls_root_certificates is set, but the manifests connect trainers and model servers without TLS, inside "
         "one network. Leave it unset here, and encrypt between nodes with the cluster's own means."
       )
@@ -109,13 +111,13 @@ class Rollout:
   def _check_peers(self):
     missing = [name for name in self.collective.elsewhere if name not in self.elsewhere]
     if missing:
-      raise collective.DeployError(
+      raise plan.DeployError(
         f"The modules need predictions of {', '.join(missing)}, which is none of them. "
         f"Say where it is served: --peer={missing[0]}=host:port."
       )
     unused = sorted(set(self.elsewhere) - set(self.collective.elsewhere))
     if unused:
-      raise collective.DeployError(
+      raise plan.DeployError(
         f"--peer gives an address for {', '.join(unused)}, but the modules need no such model from elsewhere. "
         f"They need: {', '.join(self.collective.elsewhere) or 'none'}."
       )
@@ -129,7 +131,7 @@ class Rollout:
         sizes["Mediator.batch_size"] = mediator
       for field, size in sizes.items():
         if size % workers:
-          raise collective.DeployError(
+          raise plan.DeployError(
             f"{field} = {size} does not divide over {workers} workers (--workers). Choose a multiple of {workers}."
           )
 
@@ -146,7 +148,7 @@ class Rollout:
     """Where a module's versions lie; `root` stands for the run's folder."""
     return f"{root or self.work_dir}/exports/{module}"
 
-  def trainer_arguments(self, module: collective.Module, hosts: Mapping[str, str]) -> list[str]:
+  def trainer_arguments(self, module: plan.Module, hosts: Mapping[str, str]) -> list[str]:
     """A trainer's command line after the program's name.
 
     Args:
@@ -170,7 +172,7 @@ class Rollout:
       f"--rest_api_port={REST_PORT}",
       f"--model_config_file={CONFIG_DIR}/{models_file(module)}",
       "--model_config_file_poll_wait_seconds=60",
-      "--file_system_poll_wait_seconds=1",
+      f"--file_system_poll_wait_seconds={10 if self.storage.bucket else 1}",
       f"--monitoring_config_file={CONFIG_DIR}/{MONITORING_FILE}",
       f"--tensorflow_intra_op_parallelism={self.amounts[module].server_threads}",
     ]
@@ -179,11 +181,10 @@ class Rollout:
         "--enable_batching=true",
         f"--batching_parameters_file={CONFIG_DIR}/{BATCHING_FILE}",
       ]
+    if self.storage.bucket:
+      # A version is seen while it is still being copied.
+      arguments += ["--load_retry_interval_micros=5000000", "--max_num_load_retries=1000"]
     return arguments
-
-
-TRAINER_COMMAND = ("python", "-m", "tf_taskology.train")
-SERVER_COMMAND = ("tensorflow_model_server",)
 
 
 def models_file(module: str) -> str:
@@ -194,14 +195,12 @@ def models_file(module: str) -> str:
 def tf_config(addresses: list[str], index: str) -> str:
   """TF_CONFIG of a worker, as tf.distribute reads it; `index` as it is to stand in the text."""
   listed = ", ".join(f'"{address}"' for address in addresses)
-  return (
-    f'{{"cluster": {{"worker": [{listed}]}}, "task": {{"type": "worker", "index": {index}}}}}'
-  )
+  return f'{{"cluster": {{"worker": [{listed}]}}, "task": {{"type": "worker", "index": {index}}}}}'
 
 
 def _check_name(name: str) -> None:
   if not re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) or len(name) > _LONGEST_NAME:
-    raise collective.DeployError(
+    raise plan.DeployError(
       f"{name!r} cannot be a name in a cluster: expected at most {_LONGEST_NAME} characters a-z, 0-9 and -, beginning "
       "with a letter. Choose another --name, or rename the module."
     )

@@ -91,11 +91,11 @@ def ellipsoid(center, radii, label: str, look: str, slot: int = 0) -> Part:
 
 
 def _along(direction) -> np.ndarray:
-  """Rotation whose third column is the unit vector along `direction`."""
+  """Rotation whose third column is along `direction`; the second is up where that is level."""
   z = np.asarray(direction, np.float64)
   z = z / np.sqrt((z * z).sum())
   helper = np.array([1.0, 0.0, 0.0]) if abs(z[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
-  y = np.cross(z, helper)
+  y = np.cross(helper, z)
   y /= np.sqrt((y * y).sum())
   return np.stack([np.cross(y, z), y, z], 1)
 

@@ -124,7 +124,8 @@ def sign(draw: Draw) -> list[p.Part]:
     half, low = (0.36, -0.36) if kind == 2 else (0.5, -0.28)
     face = p.box((-0.07, -half, h + low), (-0.045, half, h + 0.36), "traffic sign", "sign_back",
                  ends="sign_blue" if kind == 2 else "sign_yellow")  # fmt: skip
-    parts.append(face)
+    back = p.box((-0.045, -half, h + low), (-0.04, half, h + 0.36), "traffic sign", "sign_back")
+    parts += [face, back]
   return parts
 
 
