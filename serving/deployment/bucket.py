@@ -69,7 +69,7 @@ def _container(made):
     "command": ["sh", f"{rollout.CONFIG_DIR}/{SCRIPT_NAME}"],
     "args": [exports, f"{made.storage.bucket}/exports"],
     "resources": {
-      "requests": {"cpu": "0.1", "memory": "256Mi"},
+      "requests": {"cpu": "100m", "memory": "256Mi"},
       "limits": {"memory": "512Mi"},
     },
     "volumeMounts": [

@@ -284,5 +284,5 @@ def _resources(cpu, memory, gpus):
   # No limit of processors: the number of threads is one, and a limit would stop them in mid-step.
   resources = {"requests": {"cpu": f"{cpu:g}", "memory": memory}, "limits": {"memory": memory}}
   if gpus:
-    resources["limits"]["nvidia.com/gpu"] = gpus
+    resources["limits"]["nvidia.com/gpu"] = str(gpus)
   return resources

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from serving.deployment import rollout
 
-_LEAST_BATCH = 32
+# Images in a batch, at least; and in a request, at most.
+_LEAST_BATCH, _LARGEST_REQUEST = 32, 1000
 
 
 def models(made: rollout.Rollout, modules: Sequence[str], root: str | None = None) -> str:
@@ -30,11 +31,14 @@ def models(made: rollout.Rollout, modules: Sequence[str], root: str | None = Non
 def batching(made: rollout.Rollout) -> str:
   """BatchingParameters: requests never wait for others, but those that wait anyhow run together."""
   threads = max(amounts.server_threads for amounts in made.amounts.values())
-  # The largest request must fit, or it is refused.
-  largest = max(_LEAST_BATCH, made.collective.largest_request)
+  # A trainer's request is a whole batch already.
+  batch = max(_LEAST_BATCH, made.collective.largest_request)
   return (
-    "# Put together are only requests for the same signature, with images of the same size.\n"
-    f"max_batch_size {{ value: {largest} }}\n"
+    "# Requests for one signature run together; larger ones than a batch are run in parts. Images of several sizes at\n"
+    "# once are refused: deploy with --nobatching for clients that send such.\n"
+    f"max_batch_size {{ value: {max(batch, _LARGEST_REQUEST)} }}\n"
+    "enable_large_batch_splitting { value: true }\n"
+    f"max_execution_batch_size {{ value: {batch} }}\n"
     "batch_timeout_micros { value: 0 }\n"
     f"num_batch_threads {{ value: {threads} }}\n"
     "max_enqueued_batches { value: 1000 }\n"

@@ -78,8 +78,16 @@ class FlagsTest(parameterized.TestCase):
     self.assertEqual(parsed.values.port, 8500)
 
   def test_flags_without_effect_are_named_if_set_to_another_value(self):
-    parsed = flags.parse(["--rest_api_port=8501", "--num_load_threads=0", "--port=1"])
-    self.assertEqual(parsed.ineffective, ["rest_api_port"])
+    parsed = flags.parse(["--num_unload_threads=4", "--mixed_precision=", "--port=1"])
+    self.assertEqual(parsed.ineffective, ["num_unload_threads"])
+
+  @parameterized.parameters(
+    ("--port", "--port was ignored; write --port=VALUE, without a space"),
+    ("-port=1", "-port=1 was ignored; write --port=VALUE, without a space"),
+    ("--model_base_dir=/m", "--model_base_dir=/m was ignored; did you mean --model_base_path?"),
+  )
+  def test_unknown_arguments_get_a_hint(self, argument, hint):
+    self.assertEqual(flags.parse([argument]).hints, [hint])
 
   @parameterized.parameters(
     "--port=x",
@@ -164,6 +172,11 @@ class StartTest(parameterized.TestCase):
       self.assertStartsWith(
         stderr, "Error parsing text-format tensorflow.serving.ModelServerConfig: "
       )
+
+  def test_base_path_elsewhere_says_what_to_do(self):
+    status, stdout, _ = _run("--model_base_path=gs://bucket/model")
+    self.assertEqual(status, 255)
+    self.assertIn("this server reads local folders only, not gs://", stdout)
 
   def test_nowhere_to_listen(self):
     with tempfile.TemporaryDirectory() as base_path:

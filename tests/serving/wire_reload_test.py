@@ -6,7 +6,6 @@ Codes and messages: tensorflow/serving 2.15.1, model_servers/model_service_impl.
 # bazel: size=medium
 
 import os
-import shutil
 import tempfile
 
 import grpc
@@ -73,28 +72,30 @@ class WireReloadTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.exports = cls.enterClassContext(tempfile.TemporaryDirectory())
-    for offset in (2, 3):
-      exports.export(os.path.join(cls.exports, str(offset)), float(offset))
+    cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+    cls.base_path = cls._publish("model", 1, 2)
+    cls._publish("model", 2, 3)
+    cls.other = cls._publish("other", 5, 3)
+    cls.initial = _entry("default", cls.base_path, policy=_ALL)
+    config = os.path.join(cls.folder, "config")
+    with open(config, "w") as file:
+      file.write(f"model_config_list {{ {cls.initial} }}")
+    cls.server = cls.enterClassContext(
+      server_process.Server(f"--model_config_file={config}", binary=server_binary.FLAG.value)
+    ).wait_until_ready()
+
+  @classmethod
+  def _publish(cls, model, version, offset):
+    base_path = os.path.join(cls.folder, model)
+    os.makedirs(base_path, exist_ok=True)
+    exports.export(os.path.join(base_path, str(version)), float(offset))
+    return base_path
 
   def setUp(self):
     super().setUp()
-    self.folder = self.enterContext(tempfile.TemporaryDirectory())
-    self.base_path = self._publish("model", 1, 2)
-    self._publish("model", 2, 3)
-    config = os.path.join(self.folder, "config")
-    with open(config, "w") as file:
-      file.write(f"model_config_list {{ {_entry('default', self.base_path, policy=_ALL)} }}")
-    self.server = self.enterContext(
-      server_process.Server(f"--model_config_file={config}", binary=server_binary.FLAG.value)
-    ).wait_until_ready()
+    self._reload(self.initial)
     for version in (1, 2):
       self.server.wait_for_state(version, server_process.AVAILABLE)
-
-  def _publish(self, model, version, offset):
-    base_path = os.path.join(self.folder, model)
-    shutil.copytree(os.path.join(self.exports, str(offset)), os.path.join(base_path, str(version)))
-    return base_path
 
   def _ask(self, model="default", version=None, label=None):
     """Value and version of an answer."""
@@ -117,8 +118,7 @@ class WireReloadTest(parameterized.TestCase):
     return self.server.reload(reload_requests.request(*entries, **more))
 
   def test_new_list_replaces_the_old_one(self):
-    other = self._publish("other", 5, 3)
-    response = self._reload(_entry("other", other))
+    response = self._reload(_entry("other", self.other))
     self.assertTrue(response.HasField("status"))
     self.assertEqual(response.status.error_code, 0)
     self.assertEqual(self._ask("other"), (4.0, 5))

@@ -34,7 +34,7 @@ class Pair:
     self._frames = tuple(frames)
     self.stride = cameras.stride(tuple(image.shape[-3:-1]), tuple(size))
     intrinsics = cameras.scale_intrinsics(tf.cast(intrinsics, dtype), 1 / self.stride)
-    image, self.other_image = self.directions(_footprint_mean(image, self.stride, dtype))
+    image, self.other_image = self.directions(footprint_mean(image, self.stride, dtype))
     self.image = image[..., :: self.stride, :: self.stride, :]
     self.intrinsics, self.other_intrinsics = self.directions(intrinsics)
     self.motion = cameras.relative_pose(*self.directions(tf.cast(pose, dtype)))
@@ -64,8 +64,8 @@ def select(name: str, frames: Sequence[int], predictions, inputs, labels) -> dic
   return read
 
 
-def _footprint_mean(image, stride, dtype):
-  """Colours in 0..1, means over the odd window that reaches halfway to the next stride."""
+def footprint_mean(image: tf.Tensor, stride: int, dtype) -> tf.Tensor:
+  """Colours of [batch, frames, H, W, 3] in 0..1, means over the odd window that reaches halfway to the next stride."""
   image = tf.cast(image, dtype) / 255
   window = 2 * (stride // 2) + 1
   if window == 1:

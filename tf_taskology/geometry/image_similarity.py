@@ -51,6 +51,76 @@ def ssim_distance(
   return tf.clip_by_value((1 - similarity) / 2, 0, 1), mean_weight
 
 
+def weighted_ssim_loss(
+  x: tf.Tensor,
+  y: tf.Tensor,
+  weight: tf.Tensor,
+  c2: float = 9e-6,
+  weight_epsilon: float = 0.01,
+) -> tf.Tensor:
+  """The SSIM term of Depth from Videos in the Wild: mean of `ssim_distance` times mean weight.
+
+  The same as `reduce_mean(distance * window_weight)` of `ssim_distance` without luminance factor,
+  on planes and with a gradient written out, in less than half the time.
+
+  Args:
+    x: [batch, channels, height, width] float in 0..1.
+    y: same shape.
+    weight: [batch, 1, height, width] float in 0..1; a constant, no gradient flows into it.
+    c2: stabiliser.
+    weight_epsilon: added to weights.
+
+  Returns:
+    Scalar, differentiable in x and y.
+  """
+  weight = tf.stop_gradient(weight)
+  window = _box_sum(weight) / 9
+  normaliser = 1 / (9 * (window + weight_epsilon))
+  pixel_weight = weight + weight_epsilon
+
+  @tf.custom_gradient
+  def loss(x, y):
+    mean_x = _box_sum(pixel_weight * x) * normaliser
+    mean_y = _box_sum(pixel_weight * y) * normaliser
+    variance_x = _box_sum(pixel_weight * x * x) * normaliser - mean_x * mean_x
+    variance_y = _box_sum(pixel_weight * y * y) * normaliser - mean_y * mean_y
+    covariance = _box_sum(pixel_weight * x * y) * normaliser - mean_x * mean_y
+    denominator = variance_x + variance_y + c2
+    similarity = (2 * covariance + c2) / denominator
+    distance = (1 - similarity) / 2
+
+    def gradient(upstream):
+      scale = -0.5 * upstream / tf.cast(tf.size(distance), x.dtype)
+      inside = (distance >= 0) & (distance <= 1)
+      # By the weighted means of x y, of x x or y y, and of x or y.
+      by_products = tf.where(inside, window * scale, tf.zeros_like(distance)) * (
+        2 * normaliser / denominator
+      )
+      by_squares = -0.5 * by_products * similarity
+      products, squares = _box_sum(_frame(by_products)), 2 * _box_sum(_frame(by_squares))
+
+      def at(values, others, mean, other_mean):
+        by_mean = -by_products * other_mean - 2 * by_squares * mean
+        return pixel_weight * (products * others + squares * values + _box_sum(_frame(by_mean)))
+
+      return at(x, y, mean_x, mean_y), at(y, x, mean_y, mean_x)
+
+    return tf.reduce_mean(tf.clip_by_value(distance, 0, 1) * window), gradient
+
+  return loss(x, y)
+
+
+def _box_sum(x):
+  """Sums over 3 x 3 pixels of planes: [..., h, w] -> [..., h - 2, w - 2]."""
+  x = x[..., :-2] + x[..., 1:-1] + x[..., 2:]
+  return x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
+
+
+def _frame(x):
+  """Two zeros around planes: `_box_sum` of it is the transpose of `_box_sum`."""
+  return tf.pad(x, [[0, 0]] * (x.shape.rank - 2) + [[2, 2], [2, 2]])
+
+
 def edge_aware_smoothness(values: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
   """Mean first difference of a map, less where the image has edges.
 

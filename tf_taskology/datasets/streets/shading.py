@@ -40,7 +40,7 @@ class Stage:
 
 def grazing(stage: Stage, u, v, part, face) -> np.ndarray:
   """[n] bool: whether pixels see a flat face at a small angle; arguments [n]."""
-  index = stage.scene.first_face[part] + face
+  index = stage.scene.first_face[np.maximum(part, 0)] + face
   rays = stage.rays(u, v)
   normal = stage.placed.normal[index]
   along = (rays * normal).sum(1)

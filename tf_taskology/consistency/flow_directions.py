@@ -1,0 +1,257 @@
+"""Neighbouring frames of a sample in both directions, with the motion that joins them."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from tf_taskology.consistency import views
+from tf_taskology.geometry import cameras, motion_warp, object_masks, rotations
+from tf_taskology.tasks import motion
+
+SEGMENTATION = "segmentation"
+INSTANCES = "instances"
+MASKS = (None, "hard", "soft", "boxes")
+
+
+class Reading:
+  """What a relation that moves frames by predicted depth and motion reads, and how.
+
+  Shared by the relations; they pass its arguments on.
+  """
+
+  def __init__(
+    self,
+    relation: str,
+    frames: Sequence[int] = (0, 1),
+    intrinsics: str = "given",
+    ego_motion: str = "learned",
+    object_motion: bool = True,
+    interval: float = 1.0,
+    mask: str | None = None,
+    movable_classes: Sequence[int] = (),
+    dilation: int = 0,
+  ):
+    """Checks the arguments.
+
+    Args:
+      relation: its name, for messages.
+      frames: consecutive frames of the sample; each two neighbours are compared, both ways.
+      intrinsics: "given" in the sample or "learned", the mean of what motion says of both directions.
+      ego_motion: "learned", or "given" as poses in the sample.
+      object_motion: whether the motion field is read.
+      interval: dt, by which the motion field is multiplied: 1 if it is metres between frames,
+        seconds between frames if it is metres per second.
+      mask: None lets every pixel move by itself; "hard" and "soft" only what the segmentation of the
+        same frame says is movable (by largest logit, or by probability); "boxes" only in the filled
+        bounding boxes of the sample's "instances" [batch, frames, H, W, 1] (0: none), as Depth from
+        Videos in the Wild.
+      movable_classes: class numbers, for "hard" and "soft".
+      dilation: pixels by which hard masks and boxes grow; Depth from Videos in the Wild uses 8.
+
+    Raises:
+      ValueError: for a value out of range.
+    """
+    frames = tuple(frames)
+    if len(frames) < 2 or frames != tuple(range(frames[0], frames[0] + len(frames))):
+      raise ValueError(
+        f"{relation}.frames must be two or more consecutive frame numbers. Received: {frames!r}."
+      )
+    for field, value, valid in (
+      ("intrinsics", intrinsics, ("given", "learned")),
+      ("ego_motion", ego_motion, ("given", "learned")),
+      ("mask", mask, MASKS),
+    ):
+      if value not in valid:
+        raise ValueError(f"{relation}.{field} must be one of {valid}. Received: {value!r}.")
+    if mask in ("hard", "soft") and not movable_classes:
+      raise ValueError(
+        f"{relation}.movable_classes must name the classes that may move when mask={mask!r}."
+      )
+    if mask is not None and not object_motion:
+      raise ValueError(f"{relation}.mask={mask!r} has no use with object_motion=False.")
+    self.relation = relation
+    self.frames = frames
+    self.pairs = tuple(
+      (a + frames[0], b + frames[0]) for a, b in motion.pairs(len(frames))
+    )  # in absolute frame numbers
+    self.intrinsics = intrinsics
+    self.ego_motion = ego_motion
+    self.object_motion = object_motion
+    self.interval = interval
+    self.mask = mask
+    self.movable_classes = tuple(movable_classes)
+    self.dilation = dilation
+
+  @property
+  def needs(self) -> dict[str, tuple]:
+    """Output name -> frames, or pairs of frames."""
+    needs = {"depth": self.frames}
+    if self.ego_motion == "learned":
+      needs.update({motion.ROTATION: self.pairs, motion.TRANSLATION: self.pairs})
+    if self.object_motion:
+      needs[motion.MOTION_FIELD] = self.pairs
+    if self.intrinsics == "learned":
+      needs[motion.CAMERA] = self.pairs
+    if self.mask in ("hard", "soft"):
+      needs[SEGMENTATION] = self.frames
+    return needs
+
+  @property
+  def needs_inputs(self) -> tuple[str, ...]:
+    return (
+      *(("intrinsics",) if self.intrinsics == "given" else ()),
+      *(("pose",) if self.ego_motion == "given" else ()),
+      *((INSTANCES,) if self.mask == "boxes" else ()),
+    )
+
+  def select(self, needs, predictions, inputs, labels) -> dict[str, tf.Tensor]:
+    """The tensors that are read (labels, where there are some, before predictions), checked.
+
+    Raises:
+      ValueError: something is not there, or has too few frames, or another size than depth.
+    """
+    values = {**predictions, **(labels or {})}
+    read = {}
+    for source, names in ((values, needs), (inputs, ("image", *self.needs_inputs))):
+      for name in names:
+        if name not in source:
+          raise ValueError(
+            f"{self.relation} reads {name!r}, which is not there. There are {sorted(source)}."
+          )
+        read[name] = source[name]
+    for name, value in read.items():
+      by_pair = needs.get(name) == self.pairs
+      count = value.shape[1] // 2 + 1 if by_pair else value.shape[1]
+      if max(self.frames) >= count:
+        raise ValueError(
+          f"{self.relation}.frames={self.frames} but {name!r} has {value.shape[1]} "
+          f"{'pairs' if by_pair else 'frames'}."
+        )
+    size = read["depth"].shape[2:4]
+    for name in (motion.MOTION_FIELD, SEGMENTATION):
+      if name in read and read[name].shape[2:4] != size:
+        raise ValueError(
+          f"{self.relation}: {name!r} has shape {read[name].shape} but 'depth' {read['depth'].shape}; "
+          "they must have the same rows and columns."
+        )
+    return read
+
+
+class Directions:
+  """Both directions of all neighbours, one after the other along the batch axis (n samples in all).
+
+  Attributes:
+    count: number of directions.
+    stride: pixels of the image between two of the prediction.
+    image, other_image: [n, height, width, 3] and [n, H, W, 3] float in 0..1; see `views.Pair`.
+    depth, other_depth: [n, height, width] metres, of source and target frame.
+    rotation: [n, 3, 3]; translation: [n, height, width, 3] metres, the camera's and the objects'.
+    residual: [n, height, width, 3], the objects' part after the mask; None without object motion.
+    moved: `motion_warp.Moved`, the source frames' pixels in the target frames.
+  """
+
+  def __init__(self, reading: Reading, read: Mapping, constant: Sequence[str] = ()):
+    """Reads the frames.
+
+    Args:
+      reading: what is read and how.
+      read: from `Reading.select`.
+      constant: what no gradient flows into: "mask", "target_depth".
+    """
+    self._reading = reading
+    depth = read["depth"]
+    size, dtype = depth.shape[2:4], depth.dtype
+    image = read["image"]
+    self.count = len(reading.pairs)
+    self.stride = cameras.stride(tuple(image.shape[2:4]), tuple(size))
+    image = views.footprint_mean(image, self.stride, dtype)
+    self.other_image = self.targets(image)
+    self.image = self.sources(image)[:, :: self.stride, :: self.stride]
+    self.depth, self.other_depth = self.sources(depth)[..., 0], self.targets(depth)[..., 0]
+    if "target_depth" in constant:
+      self.other_depth = tf.stop_gradient(self.other_depth)
+    intrinsics = self._intrinsics(read, image.shape[2:4], dtype)
+    self.rotation, translation = self._ego_motion(read, dtype)
+    self.residual = self._residual(read, "mask" in constant)
+    self.translation = tf.broadcast_to(translation, tf.concat([tf.shape(self.depth), [3]], axis=0))
+    if self.residual is not None:
+      self.translation += self.residual
+    self.moved = motion_warp.move(
+      self.depth,
+      self.rotation,
+      translation if self.residual is None else self.translation,
+      *intrinsics,
+    )
+
+  def sources(self, x: tf.Tensor) -> tf.Tensor:
+    """[batch, frames, ...] -> [n, ...], the source frame of each direction."""
+    return tf.concat([x[:, a] for a, _ in self._reading.pairs], axis=0)
+
+  def targets(self, x: tf.Tensor) -> tf.Tensor:
+    """[batch, frames, ...] -> [n, ...], the target frame of each direction."""
+    return tf.concat([x[:, b] for _, b in self._reading.pairs], axis=0)
+
+  def of_pairs(self, x: tf.Tensor) -> tf.Tensor:
+    """[batch, pairs, ...] -> [n, ...]."""
+    first = 2 * self._reading.frames[0]
+    return tf.concat([x[:, first + i] for i in range(self.count)], axis=0)
+
+  def reversed(self, x: tf.Tensor) -> tf.Tensor:
+    """[n, ...] with the opposite direction in each one's place."""
+    parts = tf.split(x, self.count, axis=0)
+    return tf.concat([parts[i ^ 1] for i in range(self.count)], axis=0)
+
+  def _whole_frame(self, x):
+    """What holds of the whole frame, [batch, pairs, rows, columns, channels] -> [n, channels]."""
+    return tf.reduce_mean(self.of_pairs(x), axis=[1, 2])
+
+  def _intrinsics(self, read, image_size, dtype):
+    """Of source and target frames, pixels of the prediction, [n, 3, 3] each."""
+    if self._reading.intrinsics == "given":
+      given = cameras.scale_intrinsics(tf.cast(read["intrinsics"], dtype), 1 / self.stride)
+      return self.sources(given), self.targets(given)
+    camera = self._whole_frame(read[motion.CAMERA])
+    camera = 0.5 * (camera + self.reversed(camera))
+    height, width = image_size
+    pixels = tf.constant([width, height, width, height], dtype) / self.stride
+    fx, fy, cx, cy = tf.unstack(camera * pixels, axis=-1)
+    zero, one = tf.zeros_like(fx), tf.ones_like(fx)
+    rows = [[fx, zero, cx], [zero, fy, cy], [zero, zero, one]]
+    matrix = tf.stack([tf.stack(row, axis=-1) for row in rows], axis=-2)
+    return matrix, matrix
+
+  def _ego_motion(self, read, dtype):
+    """Rotations [n, 3, 3] and translations [n, 1, 1, 3]."""
+    if self._reading.ego_motion == "given":
+      pose = tf.cast(read["pose"], dtype)
+      transform = cameras.relative_pose(self.sources(pose), self.targets(pose))
+      return transform[:, :3, :3], transform[:, tf.newaxis, tf.newaxis, :3, 3]
+    rotation = rotations.matrix_from_angles(self._whole_frame(read[motion.ROTATION]))
+    translation = self._whole_frame(read[motion.TRANSLATION])
+    return rotation, translation[:, tf.newaxis, tf.newaxis]
+
+  def _residual(self, read, constant_mask):
+    if not self._reading.object_motion:
+      return None
+    field = self.of_pairs(read[motion.MOTION_FIELD]) * self._reading.interval
+    mask = self._mask(read)
+    if mask is None:
+      return field
+    mask = tf.cast(mask, field.dtype)
+    return field * (tf.stop_gradient(mask) if constant_mask else mask)
+
+  def _mask(self, read):
+    """[n, height, width, 1]: where the source frames may move by themselves."""
+    reading = self._reading
+    if reading.mask is None:
+      return None
+    if reading.mask == "boxes":
+      instances = read[INSTANCES][:, :, :: self.stride, :: self.stride]
+      return object_masks.dilate(object_masks.boxes(self.sources(instances)), reading.dilation)
+    segmentation = self.sources(read[SEGMENTATION])
+    if segmentation.shape[-1] == 1:  # labels
+      mask = object_masks.movable_labels(segmentation, reading.movable_classes)
+    else:
+      mask = object_masks.movable(segmentation, reading.movable_classes, reading.mask == "soft")
+    return mask if reading.mask == "soft" else object_masks.dilate(mask, reading.dilation)
+

@@ -1,0 +1,209 @@
+"""Depth and motion must warp one frame of a video onto the next: the photometric loss (eq. 3)."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from tf_taskology.consistency import consistency_loss, flow_directions, photometric_presets
+from tf_taskology.geometry import image_similarity, motion_fields, rgbd
+
+STOP_GRADIENTS = ("mask", "target_depth", "reverse_motion")
+
+
+class Photometric(consistency_loss.ConsistencyLoss):
+  """Taskology eq. 3 with the terms and constants of Depth from Videos in the Wild, or of DML.
+
+  A frame's pixels are lifted with its depth, turned and moved by the camera's motion and by what
+  objects move besides, and compared with what the other frame shows there. Both directions of
+  neighbouring frames are evaluated, and each term is their sum (over frames, for `smoothness`),
+  times its weight:
+
+    rgb: mean over all pixels of the colour difference (0..1) where in view.
+    ssim: (1 - SSIM) / 2 without luminance factor, in windows weighted by how well depths agree.
+    depth: mean over all pixels of the depth difference (metres) where in view.
+    smoothness: edge-aware smoothness of disparity divided by its mean.
+    rotation_cycle, translation_cycle: motion there and back is none (`motion_fields`).
+    motion_smoothness: total variation of the translation field divided by its size.
+    sparsity: L1/2 regulariser of the objects' motion divided by the total's size.
+
+  In view is where a moved pixel lands in the image and before its surface. Taskology's eq. 3 is a
+  sum over pixels; means, as in the published code, let weights and learning rates carry over.
+
+  Samples without labels, without masks and without known intrinsics can be trained on.
+  """
+
+  def __init__(
+    self,
+    weights=None,
+    labelled_weights=None,
+    preset: str = "dvw",
+    term_weights: Mapping[str, float] | None = None,
+    stop_gradients: Sequence[str] | None = None,
+    frames: Sequence[int] = (0, 1),
+    intrinsics: str = "given",
+    ego_motion: str = "learned",
+    object_motion: bool = True,
+    interval: float = 1.0,
+    mask: str | None = None,
+    movable_classes: Sequence[int] = (),
+    dilation: int = 0,
+    occlusion_tolerance: float = 0.0,
+    jit_compile: bool = True,
+    name: str | None = None,
+  ):
+    """Photometric consistency.
+
+    Args:
+      weights: see `ConsistencyLoss`, e.g. {"depth": 1.0, "rotation": 1.0}. Each module is trained
+        with the sum of the weights of its outputs: name one of motion's.
+      labelled_weights: see `ConsistencyLoss`.
+      preset: "dvw" or "dml", which constants hold (`photometric_presets`).
+      term_weights: term -> weight, in place of the preset's.
+      stop_gradients: what counts as constant, in place of the preset's: any of "mask" (segmentation
+        is not trained through it), "target_depth" (of the frame that is sampled) and
+        "reverse_motion" (the second motion of a cycle). Besides, the weights of SSIM's windows are
+        always constant, for else depths are pushed apart rather than colours made equal, and so are
+        the places at which a cycle samples.
+      frames: consecutive frames of the sample; the published samples have (0, 1, 2) (DVW) and (0, 1).
+      intrinsics: see `flow_directions.Reading`.
+      ego_motion: see there.
+      object_motion: see there.
+      interval: see there.
+      mask: see there.
+      movable_classes: see there.
+      dilation: see there.
+      occlusion_tolerance: a pixel counts as in view also if it lies behind the other frame's surface
+        by up to this share of its depth; published: 0.
+      jit_compile: run the loss under XLA, which takes a fraction of the time.
+      name: of the tf.Module.
+
+    Raises:
+      ValueError: for a value out of range, or as `ConsistencyLoss`.
+    """
+    if preset not in photometric_presets.PRESETS:
+      raise ValueError(
+        f"Photometric.preset must be one of {sorted(photometric_presets.PRESETS)}. Received: {preset!r}."
+      )
+    self._preset = photometric_presets.PRESETS[preset]
+    self._term_weights = {**self._preset.weights, **(term_weights or {})}
+    for term, weight in self._term_weights.items():
+      if term not in photometric_presets.TERMS or not weight >= 0:
+        raise ValueError(
+          f"Photometric.term_weights must be numbers >= 0 for any of {photometric_presets.TERMS}. "
+          f"Received: {term!r}: {weight!r}."
+        )
+    if not occlusion_tolerance >= 0:
+      raise ValueError(
+        f"Photometric.occlusion_tolerance must be >= 0. Received: {occlusion_tolerance!r}."
+      )
+    self._constant = check_stop_gradients(
+      "Photometric", self._preset.stop_gradients if stop_gradients is None else stop_gradients
+    )
+    self._reading = flow_directions.Reading(
+      "Photometric",
+      frames=frames,
+      intrinsics=intrinsics,
+      ego_motion=ego_motion,
+      object_motion=object_motion,
+      interval=interval,
+      mask=mask,
+      movable_classes=movable_classes,
+      dilation=dilation,
+    )
+    super().__init__(weights, labelled_weights, name)
+    self._occlusion_tolerance = occlusion_tolerance
+    self._terms = (
+      tf.function(self._compute, jit_compile=True, autograph=False)
+      if jit_compile
+      else self._compute
+    )
+
+  @property
+  def needs(self):
+    return self._reading.needs
+
+  @property
+  def needs_inputs(self):
+    return self._reading.needs_inputs
+
+  def __call__(self, predictions, inputs, labels=None):
+    return self._terms(self._reading.select(self.needs, predictions, inputs, labels))
+
+  def _compute(self, read):
+    directions = flow_directions.Directions(self._reading, read, self._constant)
+    compared = rgbd.compare(
+      directions.moved,
+      directions.image,
+      directions.other_image,
+      directions.other_depth,
+      directions.stride,
+      self._occlusion_tolerance,
+    )
+    terms = {"rgb": compared.rgb, "ssim": compared.ssim, "depth": compared.depth}
+    if self._reading.ego_motion == "learned":
+      terms.update(self._cycles(directions, compared.in_view))
+    if directions.residual is not None:
+      terms.update(self._simple_fields(directions))
+    terms = {name: directions.count * value for name, value in terms.items()}
+    terms["smoothness"] = self._depth_smoothness(read, directions)
+    return {
+      name: self._term_weights[name] * terms[name]
+      for name in photometric_presets.TERMS
+      if name in terms and self._term_weights[name]
+    }
+
+  def _cycles(self, directions, in_view):
+    reverse_rotation = directions.reversed(directions.rotation)
+    reverse_translation = directions.reversed(directions.translation)
+    if "reverse_motion" in self._constant:
+      reverse_rotation = tf.stop_gradient(reverse_rotation)
+      reverse_translation = tf.stop_gradient(reverse_translation)
+    return {
+      "rotation_cycle": motion_fields.rotation_cycle(directions.rotation, reverse_rotation),
+      "translation_cycle": motion_fields.translation_cycle(
+        directions.moved,
+        in_view,
+        directions.rotation,
+        directions.translation,
+        reverse_translation,
+        self._preset.resampled_denominator,
+      ),
+    }
+
+  def _simple_fields(self, directions):
+    residual = motion_fields.normalized(directions.residual, directions.translation)
+    smoothed = residual
+    if self._preset.smooth_total:
+      smoothed = motion_fields.normalized(directions.translation, directions.translation)
+    return {
+      "motion_smoothness": motion_fields.field_smoothness(smoothed, self._preset.wrap_around),
+      "sparsity": motion_fields.sparsity(residual),
+    }
+
+  def _depth_smoothness(self, read, directions):
+    """Summed over frames, each once, whatever the number of directions it takes part in."""
+    frames = self._reading.frames
+    images, disparities = [], []
+    parts = tf.split(directions.image, directions.count, axis=0)
+    for number, frame in enumerate(frames):
+      # The direction whose source it is: (0, 1), (1, 0), (1, 2), (2, 1), ....
+      images.append(parts[max(0, 2 * number - 1)])
+      depth = read["depth"][:, frame]
+      known = depth > 0
+      disparity = tf.where(known, 1 / tf.where(known, depth, tf.ones_like(depth)), 0.0 * depth)
+      mean = tf.reduce_mean(disparity, axis=[1, 2, 3], keepdims=True)
+      disparities.append(tf.math.divide_no_nan(disparity, mean))
+    return len(frames) * image_similarity.edge_aware_smoothness(
+      tf.concat(disparities, axis=0), tf.concat(images, axis=0)
+    )
+
+
+def check_stop_gradients(relation: str, names: Sequence[str], valid=STOP_GRADIENTS) -> tuple:
+  """The names as a tuple. Raises ValueError if one is not valid."""
+  unknown = sorted(set(names) - set(valid))
+  if unknown:
+    raise ValueError(
+      f"{relation}.stop_gradients may name {tuple(valid)}. Received: {unknown} among them."
+    )
+  return tuple(names)
+
