@@ -88,6 +88,11 @@ def _peers() -> dict[str, str]:
 
 
 def _rollout() -> rollout.Rollout:
+  elsewhere = _peers()
+  storage = rollout.Storage(
+    _STORAGE.value, _STORAGE_CLASS.value, _VOLUME_CLAIM.value, _BUCKET.value
+  )
+  data = rollout.Data(_DATA_DIR.value, _DATA_CLAIM.value)
   given = {field: flag.value for field, flag in _AMOUNTS.items()}
   several = any(value.rpartition("=")[2] not in ("0", "1") for value in given["workers"])
   collective = plan.read(_GIN_FILE.value, _GIN_BINDING.value, several)
@@ -95,14 +100,12 @@ def _rollout() -> rollout.Rollout:
     name=_name(),
     collective=collective,
     amounts=amounts.read([module.name for module in collective.modules], given),
-    elsewhere=_peers(),
+    elsewhere=elsewhere,
     trainer_image=_TRAINER_IMAGE.value,
     server_image=_SERVER_IMAGE.value,
     batching=_BATCHING.value,
-    storage=rollout.Storage(
-      _STORAGE.value, _STORAGE_CLASS.value, _VOLUME_CLAIM.value, _BUCKET.value
-    ),
-    data=rollout.Data(_DATA_DIR.value, _DATA_CLAIM.value),
+    storage=storage,
+    data=data,
     service_account=_SERVICE_ACCOUNT.value,
   )
 
@@ -111,8 +114,9 @@ def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
   try:
+    output.check(_OUTPUT_DIR.value, _OVERWRITE.value)
     texts = output.files(_rollout())
-    output.write(_OUTPUT_DIR.value, texts, _OVERWRITE.value)
+    output.write(_OUTPUT_DIR.value, texts)
   except plan.DeployError as error:
     print(f"Error: {error}", file=sys.stderr)
     sys.exit(2)

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import sys
 import types
 from importlib import machinery
 
@@ -11,7 +12,7 @@ from serving import lazy_tensorflow, tf_library
 
 @functools.cache
 def load(path: str) -> types.ModuleType:
-  """Loads an extension module; once per process.
+  """Loads an extension module; once per process, and not if TensorFlow's Python library has.
 
   Args:
     path: of the module below the package, without ".so".
@@ -19,6 +20,8 @@ def load(path: str) -> types.ModuleType:
   Raises:
     ImportError: if it is not there or cannot be loaded.
   """
+  if (loaded := sys.modules.get(f"tensorflow.{path.replace('/', '.')}")) is not None:
+    return loaded
   tf_library.load()  # the libraries that it is linked with
   folder = os.path.dirname(lazy_tensorflow.package_spec().origin)
   name = os.path.basename(path)

@@ -5,6 +5,7 @@ g3doc/api_rest.md). More than it has: the list of all models, `/healthz`, `/read
 answered, in a header.
 """
 
+import copy
 import logging
 import time
 
@@ -76,7 +77,9 @@ class Api:
     """
     self.is_stopping = False
     self._models = inference.models
-    self._calls = rest_calls.Calls(inference)
+    uncounted = copy.copy(inference)
+    uncounted.metrics = metrics_lib.WithoutAnswers(metrics)
+    self._calls = rest_calls.Calls(uncounted)
     self._metrics = metrics
     self._timeout = timeout_ms / 1e3 if timeout_ms > 0 else None
     self._headers = _CORS if cors else {}

@@ -9,6 +9,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from serving import errors, tf_library, wire_format
 
 _RUN_OPTIONS_TIMEOUT = 2  # RunOptions.timeout_in_ms
+_META_GRAPH_SIGNATURES = 5  # MetaGraphDef.signature_def
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +68,7 @@ class SavedModel:
     self._graph = self._library.TF_NewGraph()
     self._session = None
     try:
-      meta_graph = self._load(path, tags, session_config)
-      self.signature_defs = dict(meta_graph.signature_def)
+      self.signature_defs = self._load(path, tags, session_config)
       self._signatures = {
         name: self._resolve(signature) for name, signature in self.signature_defs.items()
       }
@@ -78,7 +78,7 @@ class SavedModel:
 
   def _load(
     self, path: str, tags: Sequence[str], session_config: bytes
-  ) -> meta_graph_pb2.MetaGraphDef:
+  ) -> dict[str, meta_graph_pb2.SignatureDef]:
     options = self._library.TF_NewSessionOptions()
     meta_graph = self._library.TF_NewBuffer()
     try:
@@ -89,8 +89,7 @@ class SavedModel:
           options, None, path.encode(), tf_library.texts(tags), len(tags), self._graph, meta_graph, status
         )  # fmt: skip
         status.check()
-      content = ctypes.string_at(meta_graph.contents.data, meta_graph.contents.length)
-      return meta_graph_pb2.MetaGraphDef.FromString(content)
+      return _signature_defs(meta_graph.contents)
     finally:
       self._library.TF_DeleteBuffer(meta_graph)
       self._library.TF_DeleteSessionOptions(options)
@@ -182,6 +181,18 @@ class SavedModel:
       else tuple(dim.size for dim in info.tensor_shape.dim),
       dtype=info.dtype,
     )
+
+
+def _signature_defs(meta_graph: tf_library.Buffer) -> dict[str, meta_graph_pb2.SignatureDef]:
+  """The signatures in a MetaGraphDef; its graph, which may be large, is not looked at."""
+  memory = (ctypes.c_uint8 * meta_graph.length).from_address(meta_graph.data)
+  content = memoryview(memory).cast("B")
+  parsed = meta_graph_pb2.MetaGraphDef()
+  for field, _, value in wire_format.fields(content):
+    if field == _META_GRAPH_SIGNATURES:
+      entry = bytes(content[slice(*value)])
+      parsed.MergeFromString(wire_format.header(field, len(entry)) + entry)
+  return dict(parsed.signature_def)
 
 
 def _outputs(endpoints: Sequence[Endpoint]) -> ctypes.Array:

@@ -1,5 +1,6 @@
 """One loaded TensorFlow Lite model, with the interface of `saved_model.SavedModel`."""
 
+import math
 import os
 import queue
 from collections.abc import Callable, Mapping, Sequence
@@ -104,6 +105,7 @@ class TfliteModel:
     arrays = []
     for position, (endpoint, tensor) in enumerate(feeds):
       arrays.append((self._indices[endpoint.name], _to_array(tensor, position, endpoint)))
+      _check_shape(endpoint, arrays[-1][1].shape)
     try:
       interpreter = self._interpreters.get(timeout=timeout_ms and timeout_ms / 1000)
     except queue.Empty as error:
@@ -240,6 +242,26 @@ def _invoke(interpreter, arrays: Sequence[tuple[int, np.ndarray]], outputs: Sequ
     interpreter.SetTensor(index, array)
   interpreter.Invoke()
   return [interpreter.GetTensor(index) for index in outputs]
+
+
+def _check_shape(endpoint: saved_model.Endpoint, shape: tuple[int, ...]) -> None:
+  """Refuses what TensorFlow Lite's kernels would take and read past its end.
+
+  The batch, dimension 0, is free; another rank is let through if there are as many elements.
+  """
+  declared = endpoint.shape
+  if declared is None:
+    return
+  if len(shape) == len(declared):
+    fits = all(want in (-1, got) for want, got in zip(declared[1:], shape[1:], strict=True))
+  else:
+    fits = math.prod(shape) == math.prod(abs(size) for size in declared)
+  if not fits:
+    raise errors.StatusError(
+      "INVALID_ARGUMENT",
+      f"TensorFlow Lite: input {endpoint.name} must be of shape "
+      f"[{','.join(map(str, declared))}] but [{','.join(map(str, shape))}] is provided",
+    )
 
 
 def _to_array(tensor: int, position: int, endpoint: saved_model.Endpoint) -> np.ndarray:

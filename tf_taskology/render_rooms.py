@@ -7,12 +7,9 @@ r"""Renders a data set of the rooms world, or a picture of what it looks like.
 The first logs its progress and frames a second; the second shows both domains.
 """
 
-import re
-
-import numpy as np
 from absl import app, flags, logging
-from PIL import Image
 
+from tf_taskology.datasets.rendering import preview as rendering_preview
 from tf_taskology.datasets.rooms import preview, render, rooms
 from tf_taskology.training import startup
 
@@ -32,29 +29,22 @@ _PREVIEW_EXAMPLES = flags.DEFINE_integer(
 )
 
 
-def _size(text: str) -> tuple[int, int]:
-  match = re.fullmatch(r"(\d+)x(\d+)", text)
-  if not match:
-    raise app.UsageError(f"--size is {text!r}; expected height x width in pixels, e.g. 48x64")
-  return int(match[1]), int(match[2])
-
-
-def _write_preview(path: str, height: int, width: int) -> None:
-  jobs = [render.Job(domain, height, width, _SEED.value) for domain in render.DOMAINS]
-  picture = preview.grid(jobs, _PREVIEW_EXAMPLES.value)
-  zoom = max(1, 128 // height)
-  Image.fromarray(np.repeat(np.repeat(picture, zoom, 0), zoom, 1)).save(path)
-  logging.info("preview of %d examples of each domain: %s", _PREVIEW_EXAMPLES.value, path)
-
-
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f"unexpected arguments {argv[1:]}; this program takes flags only")
   if not (_DATA_DIR.value or _PREVIEW.value):
     raise app.UsageError("nothing to do: give --data_dir, --preview or both")
-  height, width = _size(_SIZE.value)
+  try:
+    height, width = rendering_preview.parse_size(_SIZE.value)
+  except ValueError as error:
+    raise app.UsageError(str(error)) from error
   if _PREVIEW.value:
-    _write_preview(_PREVIEW.value, height, width)
+    jobs = [render.Job(domain, height, width, _SEED.value) for domain in render.DOMAINS]
+    picture = preview.grid(jobs, _PREVIEW_EXAMPLES.value)
+    rendering_preview.save(picture, _PREVIEW.value, height)
+    logging.info(
+      "preview of %d examples of each domain: %s", _PREVIEW_EXAMPLES.value, _PREVIEW.value
+    )
   if _DATA_DIR.value:
     config = rooms.RoomsConfig(
       domain=_DOMAIN.value,

@@ -22,23 +22,35 @@ def files(made: rollout.Rollout) -> dict[str, str]:
   return found
 
 
-def write(folder: str, texts: dict[str, str], overwrite: bool) -> None:
-  """Writes the files.
+def check(folder: str, overwrite: bool) -> None:
+  """Makes sure that a folder may be written.
+
+  Args:
+    folder: need not exist.
+    overwrite: whether it may hold something already.
+
+  Raises:
+    DeployError: it holds something.
+  """
+  if os.path.isdir(folder) and os.listdir(folder) and not overwrite:
+    raise plan.DeployError(
+      f"The output folder {folder!r} is not empty. Choose another --output_dir, or give --overwrite."
+    )
+
+
+def write(folder: str, texts: dict[str, str]) -> None:
+  """Writes the files, in place of what is there.
+
+  Manifests of an earlier time are removed, for all in their folder are applied; other files stay.
 
   Args:
     folder: made if need be.
     texts: path below it -> text.
-    overwrite: whether it may hold something already. Manifests of an earlier time are removed, for all in that folder
-      are applied; other files stay.
 
   Raises:
-    DeployError: the folder holds something, or cannot be written.
+    DeployError: the folder cannot be written.
   """
   try:
-    if os.path.isdir(folder) and os.listdir(folder) and not overwrite:
-      raise plan.DeployError(
-        f"The output folder {folder!r} is not empty. Choose another --output_dir, or give --overwrite."
-      )
     _remove_manifests(os.path.join(folder, kubernetes.FOLDER))
     for name, text in texts.items():
       path = os.path.join(folder, name)

@@ -96,11 +96,11 @@ class MotionWarpTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_gradients_equal_finite_differences(self):
     random = np.random.RandomState(1)
-    depth = tf.constant(random.uniform(1, 3, [2, 3, 4]))
-    angles = tf.constant(random.normal(0, 0.03, [2, 3]))
-    translation = tf.constant(random.normal(0, 0.05, [2, 3, 4, 3]))
-    matrix = tf.constant(np.tile(analytic_scene.intrinsics(3, 4), (2, 1, 1)))
-    image = tf.constant(random.uniform(size=[2, 3, 4, 2]))
+    depth = tf.constant(random.uniform(1, 3, [1, 2, 3]))
+    angles = tf.constant(random.normal(0, 0.03, [1, 3]))
+    translation = tf.constant(random.normal(0, 0.05, [1, 2, 3, 3]))
+    matrix = tf.constant(analytic_scene.intrinsics(2, 3)[None])
+    image = tf.constant(random.uniform(size=[1, 2, 3, 2]))
 
     def colours(depth, angles, translation, matrix, image):
       rotation = rotations.matrix_from_angles(angles)

@@ -21,7 +21,7 @@ import tensorflow as tf
 from absl import flags
 from absl.testing import parameterized
 
-from tests.serving import rest_cases, rest_client, rest_exports
+from tests.serving import rest_cases, rest_client, rest_exports, rest_predict_cases
 
 _SERVER_BINARY = flags.DEFINE_string(
   "server_binary",
@@ -160,7 +160,7 @@ class RestWireTest(parameterized.TestCase):
     reply = self.server.call("POST", f"{_URL}:classify", document)
     self._assert_fails(reply, 400, message)
 
-  @parameterized.named_parameters(*rest_cases.PREDICT_FAILURES)
+  @parameterized.named_parameters(*rest_predict_cases.PREDICT_FAILURES)
   def test_predict_fails(self, signature, document, status, message):
     self._assert_fails(self._predict(document, signature), status, message)
 
@@ -233,15 +233,23 @@ class RestWireTest(parameterized.TestCase):
     self.assertEqual(reply.headers["access-control-allow-origin"], "*")
 
   def test_metrics(self):
+    before = self._count("OK"), self._count("INVALID_ARGUMENT")
     self._predict({"instances": [1.5]})
+    self._predict({"instances": ["x"]})
+    self._predict("no JSON")
+    self.assertEqual(self._count("OK"), before[0] + 1)
+    self.assertEqual(self._count("INVALID_ARGUMENT"), before[1] + 2)
     reply = self.server.call("GET", "/metrics")
     self.assertStartsWith(reply.headers["content-type"], "text/plain")
     self.assertIn(b"# TYPE :tensorflow:serving:request_count counter\n", reply.body)
-    self.assertIn(
-      b':tensorflow:serving:request_count{model_name="default",status="OK"} ', reply.body
-    )
     latency = b':tensorflow:serving:request_latency_bucket{model_name="default",API="predict",'
     self.assertIn(latency + b'entrypoint="REST",le="10"} ', reply.body)
+
+  def _count(self, status):
+    """Requests to the model that ended with a status."""
+    name = f':tensorflow:serving:request_count{{model_name="default",status="{status}"}} '
+    lines = self.server.call("GET", "/metrics").body.decode().splitlines()
+    return sum(int(line.removeprefix(name)) for line in lines if line.startswith(name))
 
   def test_grpc_is_served_beside(self):
     self.assertEqual(self.server.states(), {123: 30})

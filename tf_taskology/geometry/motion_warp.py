@@ -116,7 +116,6 @@ def sample(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
   rows, columns, channels = image.shape[1:]
   left = tf.minimum(tf.floor(tf.stop_gradient(x)), columns - 2)
   top = tf.minimum(tf.floor(tf.stop_gradient(y)), rows - 2)
-  right, down = (x - left)[..., tf.newaxis], (y - top)[..., tf.newaxis]
   # Each row of the table holds the four corners of a cell: one gather serves all four.
   pairs = tf.concat([image[:, :-1], image[:, 1:]], axis=-1)
   table = tf.concat([pairs[:, :, :-1], pairs[:, :, 1:]], axis=-1)
@@ -124,7 +123,30 @@ def sample(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
   cell = tf.cast(top, tf.int32) * (columns - 1) + tf.cast(left, tf.int32)
   cell += tf.range(tf.shape(cell)[0])[:, tf.newaxis, tf.newaxis] * ((rows - 1) * (columns - 1))
   corners = tf.gather(table, cell)
-  upper_left, lower_left, upper_right, lower_right = tf.split(corners, 4, axis=-1)
-  upper = upper_left + right * (upper_right - upper_left)
-  lower = lower_left + right * (lower_right - lower_left)
-  return tf.transpose(upper + down * (lower - upper), [0, 3, 1, 2])
+  return _blend(corners, x - left, y - top)
+
+
+@tf.custom_gradient
+def _blend(corners, right, down):
+  """[n, h, w, 4 c] (upper left, lower left, upper right, lower right) -> [n, c, h, w].
+
+  The gradient is written out: derived by TensorFlow, it takes half again the time of all of `sample`.
+  """
+  planes = tf.transpose(corners, [0, 3, 1, 2])
+  upper_left, lower_left, upper_right, lower_right = tf.split(planes, 4, axis=1)
+  right, down = right[:, tf.newaxis], down[:, tf.newaxis]
+  upper_step, lower_step = upper_right - upper_left, lower_right - lower_left
+  upper = upper_left + right * upper_step
+  lower = lower_left + right * lower_step
+
+  def gradient(upstream):
+    by_right = tf.reduce_sum(upstream * (upper_step + down * (lower_step - upper_step)), axis=1)
+    by_down = tf.reduce_sum(upstream * (lower - upper), axis=1)
+    by_lower = upstream * down
+    by_upper = upstream - by_lower
+    by_corners = tf.concat(
+      [by_upper * (1 - right), by_lower * (1 - right), by_upper * right, by_lower * right], axis=1
+    )
+    return tf.transpose(by_corners, [0, 2, 3, 1]), by_right, by_down
+
+  return upper + down * (lower - upper), gradient

@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import psutil
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
@@ -31,9 +32,9 @@ from serving import json_document, json_output, json_tensor
 from tools.benchmarks import predict_client, rest_load
 
 _SIZE = (96, 320)
-_TURNS_SECONDS = 12.0
+_TURNS_SECONDS = 9.0
 _MOST_TURNS = 60
-_THROUGHPUT_SECONDS = 4.0
+_THROUGHPUT_SECONDS = 3.0
 _START_SECONDS = 1.5  # for client processes to be ready
 _CLIENTS = 4
 _URL = "/v1/models/depth"
@@ -72,8 +73,8 @@ class _Depth(tf.Module):
 
 
 @contextlib.contextmanager
-def _server(folder: str, base_path: str) -> Iterator[tuple[str, int]]:
-  """A model server process for a `with` block; gives its gRPC address and its REST port."""
+def _server(folder: str, base_path: str) -> Iterator[tuple[str, int, psutil.Process]]:
+  """A model server for a `with` block; gives its gRPC address, its REST port, and its process."""
   files = [os.path.join(folder, name) for name in ("port", "rest_port")]
   monitoring = os.path.join(folder, "monitoring")
   with open(monitoring, "w") as file:
@@ -88,7 +89,8 @@ def _server(folder: str, base_path: str) -> Iterator[tuple[str, int]]:
       if process.poll() is not None:
         raise RuntimeError(f"The model server ended with status {process.returncode}.")
       time.sleep(0.02)
-    yield f"127.0.0.1:{_number_in(files[0])}", _number_in(files[1])
+    address = f"127.0.0.1:{_number_in(files[0])}"
+    yield address, _number_in(files[1]), psutil.Process(process.pid)
   finally:
     process.terminate()
     process.wait()
@@ -140,17 +142,20 @@ def _milliseconds_in_turns(sides: dict[str, Callable]) -> dict[str, list[float]]
   return times
 
 
-def _rate(port: int, body_file: str, clients: int) -> float:
-  """Answers per second to that many client processes."""
+def _rate(server: psutil.Process, port: int, body_file: str, clients: int) -> tuple[float, float]:
+  """Answers per second to that many client processes, and the server's milliseconds of CPU for each."""
   command = [sys.executable, "-m", "tools.benchmarks.rest_load", f"--port={port}"]
   command += [f"--path={_URL}:predict", f"--body={body_file}"]
   command += [f"--start_at={time.time() + _START_SECONDS}", f"--seconds={_THROUGHPUT_SECONDS}"]
+  before = sum(server.cpu_times()[:2])
   processes = [
     subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True)
     for _ in range(clients)
   ]
   results = [json.loads(process.communicate()[0]) for process in processes]
-  return sum(result["calls"] / result["seconds"] for result in results)
+  calls = sum(result["calls"] + 1 for result in results)
+  cpu = (sum(server.cpu_times()[:2]) - before) / calls * 1e3
+  return sum(result["calls"] / result["seconds"] for result in results), cpu
 
 
 def _runtime_ms(port: int) -> float:
@@ -185,7 +190,7 @@ def _measure(folder: str) -> dict:
   for name, path in files.items():
     with open(path, "wb") as file:
       file.write(bodies[name])
-  with _server(folder, base_path) as (address, port):
+  with _server(folder, base_path) as (address, port, process):
     clients = {
       name: rest_load.Client(port, f"{_URL}:predict", body) for name, body in bodies.items()
     }
@@ -204,9 +209,8 @@ def _measure(folder: str) -> dict:
     times = _milliseconds_in_turns(sides | _steps(bodies["floats"], answer))
     times["model_run"] = [_runtime_ms(port)]
     rates = {
-      f"{name}_{count}_clients": _rate(port, files[name], count)
-      for name in signatures
-      for count in (1, _CLIENTS)
+      f"{name}_{count}_clients": _rate(process, port, files[name], count)
+      for name, count in (("floats", 1), ("floats", _CLIENTS), ("integers", _CLIENTS))
     }
     sizes = {name: len(client()) for name, client in clients.items()}
   return _report(times, rates, len(bodies["floats"]), sizes)
@@ -215,7 +219,7 @@ def _measure(folder: str) -> dict:
 def _report(times: dict, rates: dict, request_bytes: int, sizes: dict[str, int]) -> dict:
   report = {
     "benchmark": "rest_jpeg",
-    "value": round(rates[f"floats_{_CLIENTS}_clients"], 1),
+    "value": round(rates[f"floats_{_CLIENTS}_clients"][0], 1),
     "unit": "requests/s",
     "meaning": f"{_CLIENTS} clients, each request one JPEG of 320 x 96 in base64 and JSON, each answer "
     "30,720 floats in JSON; higher is better. http_alone, read_json, model_run and write_json are the "
@@ -224,7 +228,9 @@ def _report(times: dict, rates: dict, request_bytes: int, sizes: dict[str, int])
   for name, values in times.items():
     report[f"{name}_p50_ms"] = round(statistics.median(values), 2)
   report["rest_floats_p99_ms"] = round(float(np.percentile(times["rest_floats"], 99)), 2)
-  report |= {f"per_second_{name}": round(rate, 1) for name, rate in rates.items()}
+  for name, (rate, cpu) in rates.items():
+    report[f"per_second_{name}"] = round(rate, 1)
+    report[f"server_cpu_ms_{name}"] = round(cpu, 2)
   report["request_bytes"] = request_bytes
   report |= {f"answer_bytes_{name}": size for name, size in sizes.items()}
   return report | {"cpus": os.cpu_count()}

@@ -3,7 +3,8 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from tf_taskology.datasets.rooms import furniture, render, shading, workers
+from tf_taskology.datasets.rendering import workers
+from tf_taskology.datasets.rooms import furniture, render, shading
 
 _PLAIN = shading.Strength(vignette=0.0, blur=0.0, noise=0.0)
 
@@ -154,8 +155,8 @@ class ReproducibilityTest(parameterized.TestCase):
   @parameterized.parameters(*render.DOMAINS)
   def test_same_bytes_for_the_same_seed_and_any_workers(self, domain):
     job = render.Job(domain, 16, 24, seed=3)
-    alone = list(workers.render_split(job, "test", 17, num_workers=1))
-    together = list(workers.render_split(job, "test", 17, num_workers=2))
+    alone = list(workers.render_split(render, job, "test", 17, num_workers=1))
+    together = list(workers.render_split(render, job, "test", 17, num_workers=2))
     self.assertLen(together, 17)
     for first, second in zip(alone, together, strict=True):
       self._equal(first, second)

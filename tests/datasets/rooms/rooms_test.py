@@ -12,10 +12,12 @@ import psutil
 import tensorflow as tf
 from absl.testing import parameterized
 
-from tf_taskology.datasets.rooms import furniture, render, rooms, shading, workers
+from tf_taskology.datasets.rendering import builder
+from tf_taskology.datasets.rooms import furniture, render, rooms, shading
 
 _PREPARE = """
 import sys
+from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.rooms import rooms
 config = rooms.RoomsConfig(domain="sensor", height=16, width=24, train=int(sys.argv[2]),
                            validation=2, test=3, num_workers=2)
@@ -59,21 +61,15 @@ class RoomsConfigTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       _config(**changes)
 
-  def test_progress_line(self):
-    self.assertEqual(
-      rooms.progress_line("sensor_48x64", 500, 2000, 10.0),
-      "rooms/sensor_48x64 | rendered 500/2000 examples (25 %) | 100.0 frames/s | ETA 30 s",
-    )
-
 
 class PrepareTest(tf.test.TestCase):
   def test_examples_arrive_as_rendered(self):
-    builder = rooms.prepare(_config(), self.create_tempdir().full_path)
-    counts = {name: split.num_examples for name, split in builder.info.splits.items()}
+    prepared = rooms.prepare(_config(), self.create_tempdir().full_path)
+    counts = {name: split.num_examples for name, split in prepared.info.splits.items()}
     self.assertEqual(counts, {"train": 6, "validation": 2, "test": 3})
     ids = set()
     for split in render.SPLITS:
-      for example in builder.as_dataset(split=split).as_numpy_iterator():
+      for example in prepared.as_dataset(split=split).as_numpy_iterator():
         name = example["sample_id"].decode()
         ids.add(name)
         expected = render.render(_config().job(), split, int(name.split("/")[-1]))
@@ -82,7 +78,7 @@ class PrepareTest(tf.test.TestCase):
           np.testing.assert_array_equal(example[key], expected[key])
     self.assertLen(ids, 11)
     for i, name in enumerate(furniture.CLASSES):
-      self.assertIn(f"{i} {name}", builder.info.features["segmentation"].doc.desc)
+      self.assertIn(f"{i} {name}", prepared.info.features["segmentation"].doc.desc)
 
   def test_a_second_call_renders_nothing(self):
     folder = self.create_tempdir().full_path
@@ -99,16 +95,16 @@ class PrepareTest(tf.test.TestCase):
 
   def test_a_stock_configuration_is_accepted(self):
     config = rooms.RoomsConfig(domain="sensor", height=48, width=64)
-    self.assertIs(rooms.stock(config), rooms.Rooms.builder_configs["sensor_48x64"])
+    self.assertIs(builder.stock(rooms.Rooms, config), rooms.Rooms.builder_configs["sensor_48x64"])
 
   def test_two_processes_render_once(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
     other = _start(folder, train=40)
     config = _config(train=40, num_workers=2)
-    builder = rooms.prepare(config, folder)
+    prepared = rooms.prepare(config, folder)
     self.assertEqual(other.wait(), 0)
-    self.assertLen(list(builder.as_dataset(split="train")), 40)
-    self.assertEmpty(list(builder.data_path.parent.glob("incomplete.*")))
+    self.assertLen(list(prepared.as_dataset(split="train")), 40)
+    self.assertEmpty(list(prepared.data_path.parent.glob("incomplete.*")))
 
   def test_a_killed_process_leaves_nothing_behind(self):
     folder = pathlib.Path(self.create_tempdir().full_path)
@@ -126,24 +122,9 @@ class PrepareTest(tf.test.TestCase):
     small = rooms.Rooms(config=_config(), data_dir=str(folder))
     pathlib.Path(small.data_path.parent).mkdir()
     left.rename(pathlib.Path(small.data_path.parent) / left.name)
-    builder = rooms.prepare(_config(), folder)
-    self.assertLen(list(builder.as_dataset(split="train")), 6)
-    self.assertEmpty(list(builder.data_path.parent.glob("incomplete.*")))
-
-
-class WorkersTest(tf.test.TestCase):
-  def test_a_worker_that_fails_is_reported(self):
-    job = render.Job("sensor", 16, 24)
-    with self.assertRaisesRegex(RuntimeError, "ended with code 1 while it rendered nosuch"):
-      list(workers.render_split(job, "nosuch", 32, num_workers=2))
-
-  def test_stopping_early_ends_the_workers(self):
-    examples = workers.render_split(render.Job("simulated", 16, 24), "train", 4000, num_workers=2)
-    next(examples)
-    children = psutil.Process().children()
-    self.assertNotEmpty(children)
-    examples.close()
-    self.assertEmpty(psutil.wait_procs(children, timeout=10)[1])
+    prepared = rooms.prepare(_config(), folder)
+    self.assertLen(list(prepared.as_dataset(split="train")), 6)
+    self.assertEmpty(list(prepared.data_path.parent.glob("incomplete.*")))
 
 
 if __name__ == "__main__":

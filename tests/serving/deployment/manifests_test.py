@@ -221,7 +221,7 @@ class ComposeTest(parameterized.TestCase):
 
   def services(self, kind):
     made = rollouts.kind(kind)
-    output.write(self.folder, output.files(made), overwrite=False)
+    output.write(self.folder, output.files(made))
     with open(os.path.join(self.folder, compose.FILE)) as file:
       return made, yaml.safe_load(file)["services"]
 
@@ -230,7 +230,7 @@ class ComposeTest(parameterized.TestCase):
     _, services = self.services(kind)
     for service in services.values():
       mounts = dict(volume.split(":")[1::-1] for volume in service["volumes"])
-      for inside, outside in mounts.items():
+      for outside in mounts.values():
         if outside.startswith("./"):
           self.assertTrue(os.path.isfile(os.path.join(self.folder, outside)), outside)
       for path in re.findall(rf"{rollout.CONFIG_DIR}/\S+", " ".join(service["command"])):

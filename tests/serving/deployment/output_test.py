@@ -38,7 +38,8 @@ class OutputTest(absltest.TestCase):
 
   def test_writes_everything(self):
     texts = output.files(rollouts.make())
-    output.write(self.folder, texts, overwrite=False)
+    output.check(self.folder, overwrite=False)
+    output.write(self.folder, texts)
     self.assertEqual(self.files(), sorted(texts))
     self.assertContainsSubset(
       ["README.md", "compose.yaml", "config.gin", "models.config", "kubernetes/depth-server.yaml"],
@@ -47,13 +48,15 @@ class OutputTest(absltest.TestCase):
 
   def test_a_folder_that_holds_something(self):
     os.mkdir(self.folder)
-    output.write(self.folder, {"a": "1", "kubernetes/old.yaml": "2"}, overwrite=False)
+    output.check(self.folder, overwrite=False)
+    output.write(self.folder, {"a": "1", "b": "1", "kubernetes/old.yaml": "2"})
     with self.assertRaisesRegex(plan.DeployError, "'.*out' is not empty. .*--overwrite"):
-      output.write(self.folder, {"b": "1"}, overwrite=False)
-    output.write(self.folder, {"a": "3", "kubernetes/new.yaml": "4"}, overwrite=True)
-    self.assertEqual(self.files(), ["a", "kubernetes/new.yaml"])
+      output.check(self.folder, overwrite=False)
+    output.check(self.folder, overwrite=True)
+    output.write(self.folder, {"a": "3", "kubernetes/new.yaml": "4"})
+    self.assertEqual(self.files(), ["a", "b", "kubernetes/new.yaml"])
     with self.assertRaisesRegex(plan.DeployError, "Cannot write to '/proc/x': "):
-      output.write("/proc/x", {"a": "1"}, overwrite=False)
+      output.write("/proc/x", {"a": "1"})
 
   def test_guide_names_what_is_there(self):
     made = rollouts.make()

@@ -31,7 +31,7 @@ class RolloutTest(parameterized.TestCase):
 
   @parameterized.parameters(True, False)
   def test_servers_flags_are_tensorflow_servings(self, batching):
-    made = rollouts.make(batching=batching, storage=rollout.Storage(bucket="gs://a"))
+    made = rollouts.make(batching=batching, storage=rollout.Storage(bucket="gs://abc"))
     parsed = flags.parse(made.server_arguments("depth"))
     self.assertEmpty(parsed.unknown)
     self.assertEqual((parsed.values.port, parsed.values.rest_api_port), (8500, 8501))

@@ -1,9 +1,10 @@
 """Lamps, plants, rugs, pictures, windows and small things; see `furniture` for frames and units."""
 
+from tf_taskology.datasets.rendering import draws
 from tf_taskology.datasets.rooms import furniture as f
 
 
-def floor_lamp(draw: f.Draw) -> f.Piece:
+def floor_lamp(draw: draws.Draw) -> f.Piece:
   """A standing lamp with a shade or a globe."""
   h = draw(1.3, 1.7)
   parts = [
@@ -17,7 +18,7 @@ def floor_lamp(draw: f.Draw) -> f.Piece:
   return f.Piece(parts, 0.5, 0.5, casts_shadow=False, glow=(0.0, 0.0, h - 0.15))
 
 
-def pendant_lamp(draw: f.Draw) -> f.Piece:
+def pendant_lamp(draw: draws.Draw) -> f.Piece:
   """A lamp that hangs from the ceiling (origin at the ceiling, so z is negative)."""
   drop = draw(0.35, 0.8)
   parts = [f.frustum(0, 0, -drop + 0.1, 0, 0.012, 0.012, "lamp", "metal", 0)]
@@ -30,7 +31,7 @@ def pendant_lamp(draw: f.Draw) -> f.Piece:
   return f.Piece(parts, 0.5, 0.5, casts_shadow=False, glow=(0.0, 0.0, -drop - 0.25))
 
 
-def plant(draw: f.Draw) -> f.Piece:
+def plant(draw: draws.Draw) -> f.Piece:
   """A pot with a conical or round bush."""
   r, h = draw(0.13, 0.22), draw(0.22, 0.4)
   parts = [f.frustum(0, 0, 0, h, r * 0.75, r, "plant", "paint", 0)]
@@ -49,7 +50,7 @@ def plant(draw: f.Draw) -> f.Piece:
   return f.Piece(parts, 2 * size, 2 * size)
 
 
-def rug(draw: f.Draw) -> f.Piece:
+def rug(draw: draws.Draw) -> f.Piece:
   """A flat carpet, labelled floor."""
   if draw.chance(0.3):
     r = draw(0.7, 1.2)
@@ -60,7 +61,7 @@ def rug(draw: f.Draw) -> f.Piece:
   return f.Piece([part], w, d, casts_shadow=False)
 
 
-def picture(draw: f.Draw) -> f.Piece:
+def picture(draw: draws.Draw) -> f.Piece:
   """A framed picture; origin at its middle on the wall."""
   w, h = draw(0.35, 1.1), draw(0.35, 0.8)
   parts = [
@@ -71,7 +72,7 @@ def picture(draw: f.Draw) -> f.Piece:
   return f.Piece(parts, w, h, casts_shadow=False)
 
 
-def window(draw: f.Draw) -> f.Piece:
+def window(draw: draws.Draw) -> f.Piece:
   """A window with frame, bars, sill and bright panes; origin at its middle on the wall."""
   w, h = draw(0.8, 1.8), draw(0.9, 1.3)
   t, b = 0.05, 0.06
@@ -87,7 +88,7 @@ def window(draw: f.Draw) -> f.Piece:
   return f.Piece(parts, w, h, casts_shadow=False, glow=(0.0, -0.4, 0.0), is_window=True)
 
 
-def prop(draw: f.Draw, x: float, y: float, z: float, scale: float = 1.0) -> list[f.Part]:
+def prop(draw: draws.Draw, x: float, y: float, z: float, scale: float = 1.0) -> list[f.Part]:
   """A ball, vase, book pile, box or cone that stands at (x, y, z) of another piece's frame."""
   kind, slot = draw.index(5), 10 + draw.index(8)
   s = scale * draw(0.7, 1.3)
@@ -113,12 +114,12 @@ def prop(draw: f.Draw, x: float, y: float, z: float, scale: float = 1.0) -> list
   return [f.frustum(x, y, z, z + 0.28 * s, 0.1 * s, 0.02 * s, "prop", "paint", slot)]
 
 
-def toy(draw: f.Draw) -> f.Piece:
+def toy(draw: draws.Draw) -> f.Piece:
   """A small thing on the floor."""
   return f.Piece(prop(draw, 0.0, 0.0, 0.0, 1.5), 0.4, 0.4)
 
 
-def dress(draw: f.Draw, piece: f.Piece) -> None:
+def dress(draw: draws.Draw, piece: f.Piece) -> None:
   """Puts small things on the tops of a piece, in place."""
   for x, y, z, half_x, half_y in piece.tops:
     count = draw.index(4)

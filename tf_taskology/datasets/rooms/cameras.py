@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from tf_taskology.datasets.rooms import furniture, raycast, scene, surfaces
+from tf_taskology.datasets.rendering import draws
+from tf_taskology.datasets.rooms import raycast, scene, surfaces
 
 CLEARANCE = 0.6  # metres around the camera centre; keeps depth along the axis above 0.4 m
 MINIMUM_DEPTH = 0.4  # metres along the optical axis
@@ -60,7 +61,7 @@ def _rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
   return np.stack([cr * right + sr * down, cr * down - sr * right, forward], axis=1)
 
 
-def _target(draw: furniture.Draw, room: scene.Scene) -> np.ndarray:
+def _target(draw: draws.Draw, room: scene.Scene) -> np.ndarray:
   centers = room.groups.bound_center
   middle = np.array([room.size[0] / 2, room.size[1] / 2, 1.0])
   point = 0.65 * centers[draw.index(len(centers))] + 0.35 * middle
@@ -68,7 +69,7 @@ def _target(draw: furniture.Draw, room: scene.Scene) -> np.ndarray:
   return point
 
 
-def _first_view(draw: furniture.Draw, generator, room: scene.Scene):
+def _first_view(draw: draws.Draw, generator, room: scene.Scene):
   """(position, (yaw, pitch, roll)) or None when no place is free."""
   target = _target(draw, room)
   low, high = np.array([CLEARANCE, CLEARANCE, 1.0]), room.size - CLEARANCE
@@ -85,7 +86,7 @@ def _first_view(draw: furniture.Draw, generator, room: scene.Scene):
   return position, (math.atan2(to[1], to[0]) + draw(-0.15, 0.15), pitch, draw(-0.07, 0.07))
 
 
-def _second_view(draw: furniture.Draw, position, angles, rotation):
+def _second_view(draw: draws.Draw, position, angles, rotation):
   """A view 0.15-0.40 m to the side, partly ahead, turned by a few degrees."""
   side = 1.0 if draw.chance(0.5) else -1.0
   direction = np.array([side, draw(-0.35, 0.35), draw(-0.2, 0.5)])
@@ -126,7 +127,7 @@ def sample_views(room: scene.Scene, generator: np.random.Generator, tries: int =
   Returns:
     Views, or None when the room offers none (then another room should be drawn).
   """
-  draw = furniture.Draw(generator)
+  draw = draws.Draw(generator)
   for _ in range(tries):
     first = _first_view(draw, generator, room)
     if first is None:

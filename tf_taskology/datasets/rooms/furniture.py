@@ -6,7 +6,7 @@ the middle of its footprint, x along its width, y from its front to its back, z 
 
 import dataclasses
 
-import numpy as np
+from tf_taskology.datasets.rendering import draws
 
 CLASSES = (
   "wall",
@@ -92,24 +92,6 @@ class Piece:
   is_window: bool = False
 
 
-class Draw:
-  """Scalar draws from a numpy Generator, short to write and quick."""
-
-  def __init__(self, generator: np.random.Generator):
-    self.random = generator.random
-
-  def __call__(self, low: float, high: float) -> float:
-    return low + (high - low) * self.random()
-
-  def index(self, count: int) -> int:
-    """An integer from 0 to count - 1."""
-    return int(self.random() * count)
-
-  def chance(self, probability: float) -> bool:
-    """True with the given probability."""
-    return self.random() < probability
-
-
 def box(low, high, label: str, family: str, slot: int = 0) -> Part:
   """A box between two corners of the piece's frame, metres."""
   center = tuple((a + b) / 2 for a, b in zip(low, high, strict=True))
@@ -138,7 +120,7 @@ def _legs(width, depth, top, size, label, family, slot) -> list[Part]:
   ]  # fmt: skip
 
 
-def cabinet(draw: Draw) -> Piece:
+def cabinet(draw: draws.Draw) -> Piece:
   """A chest, sideboard or wardrobe with door panels and a top board."""
   w, d, h = draw(0.6, 1.6), draw(0.38, 0.62), draw(0.6, 2.0)
   if h > 1.3:
@@ -161,7 +143,7 @@ def cabinet(draw: Draw) -> Piece:
   return Piece(parts, w + 0.04, d + 0.05, tops)
 
 
-def shelf(draw: Draw) -> Piece:
+def shelf(draw: draws.Draw) -> Piece:
   """An open book case with a back, boards and rows of books."""
   w, d, h = draw(0.7, 1.4), draw(0.26, 0.38), draw(1.0, 2.1)
   family, t = ("wood" if draw.chance(0.7) else "paint"), 0.03
@@ -185,7 +167,7 @@ def shelf(draw: Draw) -> Piece:
   return Piece(parts, w, d, [(0.0, 0.0, h, w / 2 - 0.1, d / 2 - 0.08)] if h < 1.4 else [])
 
 
-def table(draw: Draw) -> Piece:
+def table(draw: draws.Draw) -> Piece:
   """A dining, coffee or round table."""
   family = "wood" if draw.chance(0.75) else "paint"
   low = draw.chance(0.35)
@@ -209,7 +191,7 @@ def table(draw: Draw) -> Piece:
   return Piece(parts, w, d, [(0.0, 0.0, h, w / 2 - 0.12, d / 2 - 0.12)])
 
 
-def chair(draw: Draw) -> Piece:
+def chair(draw: draws.Draw) -> Piece:
   """A chair with seat, legs and back, or an arm chair."""
   if draw.chance(0.3):
     w, d, h = draw(0.7, 0.9), draw(0.7, 0.85), draw(0.38, 0.45)
@@ -228,7 +210,7 @@ def chair(draw: Draw) -> Piece:
   return Piece(parts, w, d)
 
 
-def _upholstered(draw: Draw, label, w, d, h, back, cushions: int) -> Piece:
+def _upholstered(draw: draws.Draw, label, w, d, h, back, cushions: int) -> Piece:
   """A base, a back, two arms and cushions: an arm chair or a sofa."""
   arm, thick = draw(0.12, 0.2), draw(0.16, 0.24)
   arm_top = h + draw(0.12, 0.22)
@@ -254,14 +236,14 @@ def _upholstered(draw: Draw, label, w, d, h, back, cushions: int) -> Piece:
   return Piece(parts, w, d + 0.02)
 
 
-def sofa(draw: Draw) -> Piece:
+def sofa(draw: draws.Draw) -> Piece:
   """A sofa of two or three seats."""
   seats = 2 + draw.index(2)
   w, d = 0.5 + seats * draw(0.55, 0.65), draw(0.8, 0.95)
   return _upholstered(draw, "sofa", w, d, draw(0.4, 0.46), draw(0.72, 0.92), cushions=seats)
 
 
-def bed(draw: Draw) -> Piece:
+def bed(draw: draws.Draw) -> Piece:
   """A bed with head board, mattress, blanket and pillows; its head is at the back."""
   w, d, h = draw(0.9, 1.7), draw(1.95, 2.15), draw(0.4, 0.56)
   family = "wood" if draw.chance(0.6) else "fabric"

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from tf_taskology.datasets.rendering import draws
 from tf_taskology.datasets.rooms import accessories, furniture as f
 
 _AGAINST_WALL = (f.cabinet, f.shelf, f.sofa, f.bed, f.cabinet, f.shelf)
@@ -57,7 +58,7 @@ def _overlap(p, q) -> bool:
   )
 
 
-def _wall_pose(draw: f.Draw, size, wall: int, width: float, depth: float):
+def _wall_pose(draw: draws.Draw, size, wall: int, width: float, depth: float):
   """(x, y, yaw) of a piece with its back to wall 0..3 (x=0, x=max, y=0, y=max)."""
   away = depth / 2 + _GAP
   along = size[1] if wall < 2 else size[0]
@@ -71,7 +72,7 @@ def _wall_pose(draw: f.Draw, size, wall: int, width: float, depth: float):
   return at, size[1] - away, 0.0
 
 
-def _furnish_walls(draw: f.Draw, floor: _Floor, size, placed: list[Placed]) -> None:
+def _furnish_walls(draw: draws.Draw, floor: _Floor, size, placed: list[Placed]) -> None:
   wanted = 3 + draw.index(3)
   for _ in range(wanted):
     piece = _AGAINST_WALL[draw.index(len(_AGAINST_WALL))](draw)
@@ -83,7 +84,7 @@ def _furnish_walls(draw: f.Draw, floor: _Floor, size, placed: list[Placed]) -> N
         break
 
 
-def _seat(draw: f.Draw, floor: _Floor, table: f.Piece, origin, yaw: float, placed) -> None:
+def _seat(draw: draws.Draw, floor: _Floor, table: f.Piece, origin, yaw: float, placed) -> None:
   """Puts chairs around a table, facing it."""
   c, s = math.cos(yaw), math.sin(yaw)
   for side in range(4):
@@ -100,7 +101,7 @@ def _seat(draw: f.Draw, floor: _Floor, table: f.Piece, origin, yaw: float, place
       placed.append(Placed(chair, (x, y, 0.0), turn))
 
 
-def _furnish_middle(draw: f.Draw, floor: _Floor, size, placed: list[Placed]) -> None:
+def _furnish_middle(draw: draws.Draw, floor: _Floor, size, placed: list[Placed]) -> None:
   for _ in range(1 + draw.index(2)):
     table = f.table(draw)
     for _ in range(6):
@@ -125,7 +126,7 @@ def _furnish_middle(draw: f.Draw, floor: _Floor, size, placed: list[Placed]) -> 
     placed.append(Placed(piece, (x, y, 0.0), draw(-0.3, 0.3)))
 
 
-def _decorate(draw: f.Draw, size, placed: list[Placed]) -> None:
+def _decorate(draw: draws.Draw, size, placed: list[Placed]) -> None:
   """Hangs windows, pictures and lamps; at most one thing on each half of a wall."""
   spots = [(wall, half) for wall in range(4) for half in range(2)]
   makers = [accessories.window] * (1 + draw.index(2)) + [accessories.picture] * (2 + draw.index(3))
@@ -147,7 +148,7 @@ def _decorate(draw: f.Draw, size, placed: list[Placed]) -> None:
     placed.append(Placed(accessories.pendant_lamp(draw), (x, y, size[2]), 0.0))
 
 
-def furnish(draw: f.Draw, size: np.ndarray) -> list[Placed]:
+def furnish(draw: draws.Draw, size: np.ndarray) -> list[Placed]:
   """Draws the pieces of a room of `size` [3], metres."""
   floor = _Floor((size[0], size[1]))
   placed: list[Placed] = []

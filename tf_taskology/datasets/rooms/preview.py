@@ -4,6 +4,7 @@ import colorsys
 
 import numpy as np
 
+from tf_taskology.datasets.rendering import preview
 from tf_taskology.datasets.rooms import furniture, render
 
 _FAR = 7.0  # metres shown white
@@ -32,20 +33,10 @@ def panels(example: dict, frame: int) -> list[np.ndarray]:
 
 
 def grid(jobs: list[render.Job], count: int, split: str = "train") -> np.ndarray:
-  """Pictures of the first examples of each data set.
-
-  Args:
-    jobs: data sets of one image size, one below the other.
-    count: examples of each, side by side.
-    split: one of `render.SPLITS`.
+  """Pictures of the first examples of each data set; arguments as in `rendering.preview.grid`.
 
   Returns:
     [rows, columns, 3] uint8; for each data set the second frame's image, then the first frame's
     image, depth, normals and segmentation from top to bottom.
   """
-  rows = []
-  for job in jobs:
-    examples = [render.render(job, split, i) for i in range(count)]
-    columns = [np.concatenate([e["image"][1], *panels(e, 0)]) for e in examples]
-    rows.append(np.concatenate(columns, 1))
-  return np.concatenate(rows)
+  return preview.grid(render, jobs, count, split, lambda e: [e["image"][1], *panels(e, 0)])

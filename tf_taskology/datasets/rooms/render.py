@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from tf_taskology.datasets.rooms import cameras, optics, raycast, scene, shading, surfaces
+from tf_taskology.datasets.rendering import optics, pixels
+from tf_taskology.datasets.rooms import cameras, raycast, scene, sensors, shading, surfaces
 
 DOMAINS = ("simulated", "sensor")
 SPLITS = ("train", "validation", "test")
@@ -78,31 +79,6 @@ def _hit(room: scene.Scene, origins: np.ndarray, bundles, directions: np.ndarray
   return _Samples(primitive, face, distance, point, normal, axis_u, axis_v, u, v)
 
 
-def near_edge(key: np.ndarray, only_within: np.ndarray | None = None) -> np.ndarray:
-  """Whether one of a pixel's 8 neighbours has another value.
-
-  Args:
-    key: [..., H, W], the values.
-    only_within: [..., H, W]; pairs of neighbours that differ in it do not count.
-
-  Returns:
-    [..., H, W] bool.
-  """
-  edge = np.zeros(key.shape, bool)
-  for here, there in (
-    (np.s_[..., :, 1:], np.s_[..., :, :-1]),
-    (np.s_[..., 1:, :], np.s_[..., :-1, :]),
-    (np.s_[..., 1:, 1:], np.s_[..., :-1, :-1]),
-    (np.s_[..., 1:, :-1], np.s_[..., :-1, 1:]),
-  ):
-    differs = key[here] != key[there]
-    if only_within is not None:
-      differs &= only_within[here] == only_within[there]
-    edge[here] |= differs
-    edge[there] |= differs
-  return edge
-
-
 def _subsample(room, origins, directions, center: _Samples, edge: np.ndarray) -> _Samples:
   """Samples for colour along directions [3, 4, n].
 
@@ -135,16 +111,16 @@ def _subsample(room, origins, directions, center: _Samples, edge: np.ndarray) ->
 
 def _look(room: scene.Scene, poses: np.ndarray, intrinsics, job: Job) -> _Look:
   v, u = (a.ravel() for a in np.mgrid[0 : job.height, 0 : job.width].astype(np.float64))
-  origins, pixels = poses[:, :3, 3], u.size
+  origins, count = poses[:, :3, 3], u.size
 
   def directions(k, u, v):
     camera = cameras.rays(k, u.ravel(), v.ravel())
-    world = [cameras.to_world(pose[:3, :3], camera).reshape(3, -1, pixels) for pose in poses]
+    world = [cameras.to_world(pose[:3, :3], camera).reshape(3, -1, count) for pose in poses]
     return np.concatenate(world, -1)
 
-  bundles = [pixels * i for i in range(len(poses) + 1)]
+  bundles = [count * i for i in range(len(poses) + 1)]
   center = _hit(room, origins, bundles, directions(intrinsics, u, v)[:, 0])
-  edge = near_edge(center.key.reshape(-1, job.height, job.width)).ravel()
+  edge = pixels.near_edge(center.key.reshape(-1, job.height, job.width)).ravel()
   sub_u, sub_v = u.astype(np.float32) + _OFFSETS[:, :1], v.astype(np.float32) + _OFFSETS[:, 1:]
   rays = directions(intrinsics.astype(np.float32), sub_u, sub_v)
   subs = _subsample(room, origins, rays, center, edge)
@@ -174,7 +150,7 @@ def _light_shares(room: scene.Scene, lights: shading.Lights, look: _Look, job: J
   coarse = shading.visibility(room, lights, point, normal)
   code = (coarse * (1 << np.arange(len(coarse)))[:, None]).sum(0)
   frames = (-1, job.height, job.width)
-  border = near_edge(code.reshape(frames), center.key.reshape(frames)).ravel()
+  border = pixels.near_edge(code.reshape(frames), center.key.reshape(frames)).ravel()
   fresh = np.flatnonzero((subs.key != center.key) | border)
   shares = np.repeat(coarse[:, None], _SUBS, 1).reshape(len(coarse), -1)
   point, normal = (a.reshape(3, -1)[:, fresh] for a in (subs.point, subs.normal))
@@ -185,7 +161,7 @@ def _light_shares(room: scene.Scene, lights: shading.Lights, look: _Look, job: J
 def _sensor(room: scene.Scene, look: _Look, focal: float, generator, job: Job) -> np.ndarray:
   materials = shading.sample_materials(room, generator, job.strength)
   lights = shading.sample_lights(room, generator, job.strength)
-  camera = optics.sample_optics(generator, job.strength)
+  camera = sensors.sample_optics(generator, job.strength)
   subs = look.subs
   material = room.material[subs.primitive].ravel()
   # A sample stands for about 0.6 pixel; slanted surfaces are seen compressed.

@@ -1,10 +1,9 @@
 """The rooms world as a source of training samples."""
 
-import os
-
 import tensorflow as tf
 
 from tf_taskology.datasets import element, source
+from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.rooms import rooms
 
 LABELS = ("depth", "normals", "segmentation")
@@ -49,7 +48,7 @@ class RoomsSource(source.Source):
       raise ValueError(
         f"RoomsSource.max_train must be between 1 and train = {train}. Received: {max_train}."
       )
-    self._data_dir = data_dir or default_data_dir()
+    self._data_dir = data_dir or builder.default_data_dir()
     self._max_train = max_train
 
   @property
@@ -99,12 +98,6 @@ class RoomsSource(source.Source):
 
   def describe(self) -> str:
     return f"rooms/{self._config.name}"
-
-
-def default_data_dir() -> str:
-  """The user's cache folder for rendered data."""
-  cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-  return os.path.join(cache, "tf_taskology", "data")
 
 
 def _to_element(example):

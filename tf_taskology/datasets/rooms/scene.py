@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from tf_taskology.datasets.rendering import draws
 from tf_taskology.datasets.rooms import furniture as f, layout
 
 # Primitives 0..5 are the room itself: the walls x=0, x=max, y=0, y=max, the floor, the ceiling.
@@ -156,6 +157,6 @@ def sample_scene(generator: np.random.Generator) -> Scene:
   Returns:
     A scene of 3-7 m by 3-7 m and 2.4-3.2 m height.
   """
-  draw = f.Draw(generator)
+  draw = draws.Draw(generator)
   size = np.array([draw(3.0, 7.0), draw(3.0, 7.0), draw(2.4, 3.2)])
   return assemble(size, layout.furnish(draw, size))

@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 
+from tf_taskology.datasets.rendering import pixels
 from tf_taskology.datasets.rooms import furniture, raycast, scene, textures
 
 
@@ -93,13 +94,6 @@ _LOOKS = {
 _FINE = ("mottle", "speckle", "cloud", "grain")
 
 
-def hsv_to_rgb(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
-  """[..., 3] colours of hue, saturation and value [...], all in [0, 1]."""
-  k = (np.array([5.0, 3.0, 1.0]) + hue[..., None] * 6.0) % 6.0
-  fall = np.clip(np.minimum(k, 4.0 - k), 0.0, 1.0)
-  return value[..., None] * (1.0 - saturation[..., None] * fall)
-
-
 @dataclasses.dataclass(frozen=True)
 class _Tables:
   patterns: np.ndarray  # [families, 8] texture numbers, short lists repeated
@@ -111,7 +105,7 @@ class _Tables:
 
 @functools.cache
 def _tables() -> _Tables:
-  index, _, _ = textures.bank()
+  index = textures.bank().index
   looks = [_LOOKS[name] for name in furniture.FAMILIES]
   # 840 is divisible by every list's length, so that repeating keeps the odds equal.
   patterns = np.array([[index[look[0][i % len(look[0])]] for i in range(840)] for look in looks])
@@ -126,7 +120,7 @@ def sample_materials(
   room: scene.Scene, generator: np.random.Generator, strength: Strength
 ) -> Materials:
   """Draws the sensor domain's materials for a scene."""
-  tables, index = _tables(), textures.bank()[0]
+  tables, index = _tables(), textures.bank().index
   m = room.materials
   family = np.zeros(m, int)
   family[room.material] = room.family
@@ -139,13 +133,13 @@ def sample_materials(
   hue = _within(tables.hue[family], draws[0])
   saturation = _within(tables.saturation[family], draws[1]) * strength.saturation
   value = _within(tables.value[family], draws[2])
-  colour_a = hsv_to_rgb(hue, saturation, value) ** 2.2
+  colour_a = pixels.hsv_to_rgb(hue, saturation, value) ** 2.2
   near = draws[3] < 0.6  # a second colour close to the first, or any
   hue_b = np.where(
     near, (hue + 0.12 * (draws[4] - 0.5)) % 1.0, _within(tables.hue[family], draws[4])
   )
   value_b = np.clip(value * (0.35 + 1.1 * draws[5]), 0.08, 1.0)
-  colour_b = hsv_to_rgb(hue_b, saturation * (0.5 + 0.5 * draws[6]), value_b) ** 2.2
+  colour_b = pixels.hsv_to_rgb(hue_b, saturation * (0.5 + 0.5 * draws[6]), value_b) ** 2.2
   colour_b = colour_a + strength.texture * (colour_b - colour_a)
   names = np.array(furniture.FAMILIES)[family]
   turned = np.isin(names, ("floor", "rug", "fabric", "art"))
@@ -275,4 +269,4 @@ def head_light(colours: np.ndarray, cosine: np.ndarray) -> np.ndarray:
 def sample_flat_colours(room: scene.Scene, generator: np.random.Generator) -> np.ndarray:
   """[M, 3] float32 random display colours, one for each material of the simulated domain."""
   draws = generator.random((3, room.materials))
-  return hsv_to_rgb(draws[0], 0.9 * draws[1], 0.25 + 0.75 * draws[2]).astype(np.float32)
+  return pixels.hsv_to_rgb(draws[0], 0.9 * draws[1], 0.25 + 0.75 * draws[2]).astype(np.float32)

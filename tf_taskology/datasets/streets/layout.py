@@ -64,7 +64,7 @@ def _furniture(draw: Draw, street: ground.Street, low: float, high: float) -> li
     inward = math.pi if side > 0 else 0.0
 
     def put(made, x, y, yaw=0.0, radius=0.3):
-      result.append(_still(made, street, x, y, yaw, radius, ground.CURB))  # noqa: B023
+      result.append(_still(made, street, x, y, yaw, radius, ground.CURB))
 
     x = low + draw(0.0, 10.0)
     while x < high:
@@ -210,14 +210,20 @@ def traffic(draw: Draw, street: ground.Street, view: tuple[float, float], share:
   return result
 
 
-def keep_clear(bodies: list[Body], camera: np.ndarray) -> list[Body]:
-  """The still bodies [T, 2] positions of the camera do not come too near to."""
+def keep_clear(bodies: list[Body], camera: np.ndarray, margin: float) -> list[Body]:
+  """The still bodies to which the camera does not come too near.
+
+  Args:
+    bodies: still.
+    camera: [T, 2] positions on the ground, metres.
+    margin: metres of free space around the camera.
+  """
   result = []
   for body in bodies:
     x, y, _ = body.motion.path.start
     distance = np.sqrt(((camera - (x, y)) ** 2).sum(1)).min()
     # Houses have their origin at the front, which the camera never crosses.
-    if body.radius > 5.0 or distance > 0.6 * body.radius + 1.0:
+    if body.radius > 5.0 or distance > 0.6 * body.radius + margin:
       result.append(body)
   return result
 

@@ -96,7 +96,7 @@ class Materials:
     pattern: [M] int, texture of `textures.bank`.
     tile: [M] float64, metres; 0 where the tile spans the face once.
     offset: [M, 2] float64, in tiles.
-    colours: [M, 6] float32, linear RGB where the pattern's mix is 0, and where it is 1.
+    colours: [6, M] float32, linear RGB where the pattern's mix is 0, and where it is 1.
   """
 
   pattern: np.ndarray
@@ -137,5 +137,5 @@ def sample_materials(families: list[str], generator: np.random.Generator, style)
     pattern=pattern,
     tile=within("tile", 1),
     offset=np.where(free & ~spans, draws[6:8], 0.0).T,
-    colours=np.concatenate([other, main], 1).astype(np.float32),
+    colours=np.concatenate([other, main], 1).T.astype(np.float32),
   )

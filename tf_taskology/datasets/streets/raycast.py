@@ -96,8 +96,8 @@ def look(world: scene.Scene, frame: int, pose: np.ndarray, intrinsics, height: i
 def _convex(part: p.Part, matrix, origin, u, v):
   normal, offset = part.shape[:, :3], part.shape[:, 3]
   room = offset - normal @ origin  # above 0 on the inner side of the plane
-  outside = np.flatnonzero(room < 0)
-  if not outside.size:
+  outside = [np.uint8(k) for k in range(len(room)) if room[k] < 0]
+  if not outside:
     return None
   room = np.where(np.abs(room) < 1e-9, 1e-9, room)
   a, b, c = ((normal @ matrix) / room[:, None]).T
@@ -105,12 +105,15 @@ def _convex(part: p.Part, matrix, origin, u, v):
   enter, face = a[outside[0]] * u + (b[outside[0]] * v + c[outside[0]]), outside[0]
   for k in outside[1:]:
     s = a[k] * u + (b[k] * v + c[k])
-    face = np.where(s < enter, k, face)
-    enter = np.minimum(enter, s)
-  leave = np.zeros((), u.dtype)
-  for k in np.flatnonzero(room >= 0):
-    leave = np.maximum(leave, a[k] * u + (b[k] * v + c[k]))
-  return np.where(enter >= leave, enter, 0), face
+    face = np.where(s < enter, np.uint8(k), face)
+    np.minimum(enter, s, out=enter)
+  leave = np.zeros_like(enter)
+  for k in range(len(room)):
+    if room[k] >= 0:
+      np.maximum(leave, a[k] * u + (b[k] * v + c[k]), out=leave)
+  # Missed where it would be left before it is entered.
+  enter *= enter >= leave
+  return enter, face
 
 
 def _ray(matrix, u, v):
@@ -216,7 +219,7 @@ def trace(view: View, height: int, width: int):
     nearer = hit[0] > here
     np.copyto(here, hit[0], where=nearer)
     np.copyto(part[area], index, where=nearer)
-    np.copyto(face[area], np.asarray(hit[1], np.uint8), where=nearer)
+    np.copyto(face[area], hit[1], where=nearer, casting="unsafe")
   return inverse, part, face
 
 
@@ -230,15 +233,15 @@ def retrace(view: View, part: np.ndarray, chosen: np.ndarray, offsets: np.ndarra
     offsets: [S, 2] (x, y) of the samples from the pixel's centre, pixels.
 
   Returns:
-    u, v: [S, n] float32, positions of the samples, pixels.
-    inverse, part, face: [S, n] float32, int32, uint8, as in `trace`.
+    u, v: [n, S] float32, positions of the samples, pixels.
+    inverse, part, face: [n, S] float32, int32, uint8, as in `trace`.
   """
   height, width = part.shape
   row, column = np.nonzero(chosen)
   place = np.zeros((height, width), np.int32)
   place[row, column] = np.arange(row.size)
-  u = (column + offsets[:, :1]).astype(np.float32)
-  v = (row + offsets[:, 1:]).astype(np.float32)
+  u = (column[:, None] + offsets[:, 0]).astype(np.float32)
+  v = (row[:, None] + offsets[:, 1]).astype(np.float32)
   inverse = np.zeros(u.shape, np.float32)
   found = np.full(u.shape, SKY, np.int32)
   face = np.zeros(u.shape, np.uint8)
@@ -253,9 +256,13 @@ def retrace(view: View, part: np.ndarray, chosen: np.ndarray, offsets: np.ndarra
     which = place[top:bottom, left:right][near]
     if not which.size:
       continue
-    s, side = intersect(view, index, u[:, which], v[:, which])
-    nearer = s > inverse[:, which]
-    inverse[:, which] = np.where(nearer, s, inverse[:, which])
-    found[:, which] = np.where(nearer, index, found[:, which])
-    face[:, which] = np.where(nearer, side, face[:, which])
+    hit = intersect(view, index, u.take(which, 0), v.take(which, 0))
+    if hit is None:
+      continue
+    s, side = hit
+    before = inverse.take(which, 0)
+    nearer = s > before
+    inverse[which] = np.where(nearer, s, before)
+    found[which] = np.where(nearer, index, found.take(which, 0))
+    face[which] = np.where(nearer, side, face.take(which, 0))
   return u, v, inverse, found, face

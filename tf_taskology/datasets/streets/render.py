@@ -73,10 +73,10 @@ def _picture(stage: shading.Stage, view: raycast.View, inverse, part, face) -> n
   ]
   density = np.full(samples[0].shape, len(_OFFSETS), np.int8)
   density[: once.size] = 1
-  colour = shading.colours(stage, *samples, density).T
+  colour = shading.colours(stage, *samples, density)
   image = np.empty((3, height * width), np.float32)
   image[:, once] = colour[:, : once.size]
-  image[:, several] = colour[:, once.size :].reshape(3, len(_OFFSETS), -1).mean(1)
+  image[:, several] = colour[:, once.size :].reshape(3, -1, len(_OFFSETS)).mean(2)
   return image.reshape(3, height, width)
 
 

@@ -138,7 +138,7 @@ def sample_world(generator: np.random.Generator, single: bool, frames: int) -> W
     local = (view[0] - shift, view[1] - shift)
     still = layout.rows(draw, plan.main, 0.0, local)
     still += layout.furnish(draw, plan.main, 0.0, local)
-  still = layout.keep_clear(still, track)
+  still = layout.keep_clear(still, track, 2.2 if single else 1.0)
   moving = _company(draw, plan, camera, 5.0 if single else 7.0)
   fixed = [[body] for body in still if body.radius < 4.0]
   moving = layout.keep_apart(moving, track, times, fixed)

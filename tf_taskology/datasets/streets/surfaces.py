@@ -4,7 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from tf_taskology.datasets.streets import classes, materials as m, parts as p, raycast, scene, styles
+from tf_taskology.datasets.streets import (
+  classes,
+  materials as m,
+  parts as p,
+  raycast,
+  scene,
+  styles,
+)
 
 _GROUND = [classes.IDS[name] for name in ("road", "sidewalk", "terrain")]
 
@@ -83,12 +90,12 @@ class Placed:
   """Faces as one camera sees them at one frame; points are relative to the camera, world axes.
 
   Attributes:
-    rows: [F, 8] float32: texture coordinates of a point x are rows[:3] @ x + rows[3] and
-      rows[4:7] @ x + rows[7], in tiles; for curved faces the second one only.
-    normal: [F, 3] float32, of flat faces, world frame.
-    sun, ambient: [F, 3] float32, light that flat faces receive.
+    rows: [8, F] float32: texture coordinates of a point x are rows[:3] . x + rows[3] and
+      rows[4:7] . x + rows[7], in tiles; for curved faces the second one only.
+    normal: [3, F] float32, of flat faces, world frame.
+    sun, ambient: [3, F] float32, light that flat faces receive.
     on_ground: [F] bool, faces that shadows are drawn on.
-    local: [N, 12] float32: rows of the world to part rotation and the camera's position there.
+    local: [12, N] float32: rows of the world to part rotation, and the camera's position there.
   """
 
   rows: np.ndarray
@@ -100,13 +107,14 @@ class Placed:
 
 
 def light(normal: np.ndarray, style: styles.Style) -> tuple[np.ndarray, np.ndarray]:
-  """([n, 3], [n, 3]) light from the sun and from everywhere on faces with normals [n, 3].
+  """([3, n], [3, n]) light from the sun and from everywhere on faces with normals [3, n].
 
   Lambert's law: independent of the view, so that frames agree.
   """
-  facing = np.maximum(normal @ style.sun_direction.astype(normal.dtype), 0.0)
-  open_sky = 0.7 + 0.3 * normal[:, 2]
-  return facing[:, None] * style.sun, open_sky[:, None] * style.ambient
+  x, y, z = style.sun_direction.astype(normal.dtype)
+  facing = np.maximum(normal[0] * x + normal[1] * y + normal[2] * z, 0.0)
+  open_sky = 0.7 + 0.3 * normal[2]
+  return facing * style.sun[:, None], open_sky * style.ambient[:, None]
 
 
 def place(world: scene.Scene, table: Faces, view: raycast.View, frame: int, style) -> Placed:
@@ -119,14 +127,12 @@ def place(world: scene.Scene, table: Faces, view: raycast.View, frame: int, styl
   # Whole tiles make no difference, but cost digits.
   shift -= np.floor(shift)
   rows = np.concatenate([axes, shift[..., None]], 2).reshape(-1, 8)
-  sun, ambient = light(normal, style)
+  sun, ambient = light(normal.T, style)
   local = np.concatenate([rotation.transpose(0, 2, 1).reshape(-1, 9), view.origin], 1)
   ground = np.isin(world.label[table.part], _GROUND) & (normal[:, 2] > 0.99)
-  single = np.float32
-  return Placed(
-    rows.astype(single), normal.astype(single), sun.astype(single), ambient.astype(single),
-    ground, local.astype(single),
-  )  # fmt: skip
+  columns = lambda a: np.ascontiguousarray(a.T, np.float32)
+  return Placed(columns(rows), columns(normal), columns(sun.T), columns(ambient.T), ground,
+                columns(local))  # fmt: skip
 
 
 def round_surface(world: scene.Scene, table: Faces, placed: Placed, face, part, points):
@@ -134,20 +140,21 @@ def round_surface(world: scene.Scene, table: Faces, placed: Placed, face, part, 
 
   Args:
     face, part: [n] int.
-    points: [n, 3] float32, relative to the camera, world axes.
+    points: [3, n] float32, relative to the camera, world axes.
 
   Returns:
-    normal: [n, 3] float32, world frame.
+    normal: [3, n] float32, world frame.
     around: [n] float32, tiles.
   """
-  rows = placed.local[part]
-  rotation = rows[:, :9].reshape(-1, 3, 3)
-  local = np.einsum("nij,nj->ni", rotation, points) + rows[:, 9:]
-  size = world.size[part].astype(np.float32)
-  normal = local / (size * size)
-  tube = world.kind[part] == p.TUBE
-  # A tube's sides are nearly parallel to its axis.
-  normal[tube, 2] = 0.0
-  normal /= np.sqrt((normal * normal).sum(1, keepdims=True)) + np.float32(1e-9)
-  around = np.arctan2(local[:, 1], local[:, 0]) * (table.around[face] / (2 * np.pi))
-  return np.einsum("nji,nj->ni", rotation, normal), around.astype(np.float32)
+  r = placed.local.take(part, 1)
+  x, y, z = points
+  local = [r[i] * x + r[i + 1] * y + r[i + 2] * z + r[9 + i // 3] for i in (0, 3, 6)]
+  width = (world.size[part, :2].mean(1) ** -2).astype(np.float32)
+  tall = (world.size[part, 2] ** -2).astype(np.float32)
+  # A tube's sides are nearly parallel to its axis; ellipsoids are about as wide as deep.
+  tall[world.kind[part] == p.TUBE] = 0.0
+  a, b, c = local[0] * width, local[1] * width, local[2] * tall
+  inverse = 1.0 / np.sqrt(a * a + b * b + c * c + np.float32(1e-12))
+  normal = np.stack([r[i] * a + r[3 + i] * b + r[6 + i] * c for i in range(3)]) * inverse
+  turns = (table.around[face] / (2 * np.pi)).astype(np.float32)
+  return normal, np.arctan2(local[1], local[0]) * turns

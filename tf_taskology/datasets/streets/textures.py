@@ -49,6 +49,7 @@ def _paint(g: np.random.Generator) -> dict[str, np.ndarray]:
   patches, grain = noise.octaves(g, 3, 4), noise.octaves(g, 20, 3, gain=0.9)
   mottle, streaks = noise.octaves(g, 6, 5, gain=0.75), noise.octaves(g, 2, 4, stretch=8)
   bricks = noise.cells(g, 8, 16, 2, True, mottle)
+  small_bricks = noise.cells(g, 32, 64, 1, True, mottle)
   ones = np.ones_like(x)
   return {
     "plain": _with_gain(patches, grain, 0.08),
@@ -63,7 +64,7 @@ def _paint(g: np.random.Generator) -> dict[str, np.ndarray]:
     "concrete": _with_gain(patches, streaks, 0.2),
     "shingles": _with_gain(noise.cells(g, 16, 16, 3, True, grain), patches, 0.3),
     "windows_plaster": _windows(g, 4, 4, (0.3, 0.7, 0.3, 0.8), patches, 0.16),
-    "windows_brick": _windows(g, 4, 4, (0.25, 0.75, 0.28, 0.78), bricks, 0.5),
+    "windows_brick": _windows(g, 4, 4, (0.25, 0.75, 0.28, 0.78), small_bricks, 0.45),
     "windows_wide": _windows(g, 4, 4, (0.08, 0.92, 0.32, 0.82), streaks, 0.2),
     "shop": _windows(g, 2, 1, (0.07, 0.93, 0.14, 0.8), mottle, 0.3),
     "door": _windows(g, 1, 1, (0.3, 0.7, 0.55, 0.85), streaks, 0.2),

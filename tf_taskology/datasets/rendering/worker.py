@@ -1,21 +1,22 @@
 """Renders a share of a split and writes it to standard output; `workers` starts this program.
 
-It imports numpy and nothing of TensorFlow, so a worker is up in a fraction of a second. The request
-comes as one pickle on standard input: (job, split, count, worker, workers, chunk). The answer is
-one pickled list of examples for each chunk whose number is `worker` modulo `workers`.
+It imports the renderer and nothing of TensorFlow, so a worker is up in a fraction of a second. The
+request comes as one pickle on standard input: (name of the renderer's module, job, split, count,
+worker, workers, chunk). The answer is one pickled list of examples for each chunk whose number is
+`worker` modulo `workers`.
 """
 
+import importlib
 import os
 import pickle
 import sys
 
-from tf_taskology.datasets.rooms import render
-
 
 def main() -> None:
-  job, split, count, worker, workers, chunk = pickle.load(sys.stdin.buffer)
+  name, job, split, count, worker, workers, chunk = pickle.load(sys.stdin.buffer)
+  renderer = importlib.import_module(name)
   for first in range(worker * chunk, count, workers * chunk):
-    examples = [render.render(job, split, i) for i in range(first, min(first + chunk, count))]
+    examples = [renderer.render(job, split, i) for i in range(first, min(first + chunk, count))]
     pickle.dump(examples, sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
     sys.stdout.buffer.flush()
 

@@ -10,15 +10,14 @@ import os
 import pickle
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 
-from tf_taskology.datasets.rooms import render
-
 _CHUNK = 8  # examples for each message: large enough to hide the pipe, small enough for progress
-_MODULE = "tf_taskology.datasets.rooms.worker"
+_MODULE = "tf_taskology.datasets.rendering.worker"
 
 
-def _start(job: render.Job, split: str, count: int, worker: int, workers: int):
+def _start(renderer: types.ModuleType, job, split: str, count: int, worker: int, workers: int):
   environment = dict(os.environ)
   environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(p) for p in sys.path)
   # One process a core: threads inside of them would only compete.
@@ -29,17 +28,21 @@ def _start(job: render.Job, split: str, count: int, worker: int, workers: int):
     stdout=subprocess.PIPE,
     env=environment,
   )
-  pickle.dump((job, split, count, worker, workers, _CHUNK), process.stdin)
+  request = (renderer.__name__, job, split, count, worker, workers, _CHUNK)
+  pickle.dump(request, process.stdin)
   process.stdin.close()
   return process
 
 
-def render_split(job: render.Job, split: str, count: int, num_workers: int = 0) -> Iterator[dict]:
+def render_split(
+  renderer: types.ModuleType, job, split: str, count: int, num_workers: int = 0
+) -> Iterator[dict]:
   """Yields the examples 0..count-1 of a split, the same whatever the number of workers.
 
   Args:
-    job: the data set.
-    split: one of `render.SPLITS`.
+    renderer: a world's module with `render(job, split, index)`, which gives one example.
+    job: the data set; can be pickled.
+    split: one of the renderer's SPLITS.
     count: number of examples.
     num_workers: processes; 0 means one for each CPU, 1 renders in this process.
 
@@ -49,9 +52,9 @@ def render_split(job: render.Job, split: str, count: int, num_workers: int = 0) 
   workers = min(num_workers or os.cpu_count() or 1, max(1, count // _CHUNK))
   if workers == 1:
     for index in range(count):
-      yield render.render(job, split, index)
+      yield renderer.render(job, split, index)
     return
-  processes = [_start(job, split, count, worker, workers) for worker in range(workers)]
+  processes = [_start(renderer, job, split, count, worker, workers) for worker in range(workers)]
   try:
     for number in range(-(-count // _CHUNK)):
       process = processes[number % workers]

@@ -1,0 +1,99 @@
+"""SavedModels as TF1, TF2 and Keras write them."""
+
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest
+from tensorflow_serving.apis import predict_pb2
+
+from serving import errors, loading, predict
+from tests.serving import exports
+
+_V1 = tf.compat.v1
+
+
+class SavedModelsTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = self.enterContext(tempfile.TemporaryDirectory())
+    self.path = os.path.join(self.folder, "1")
+
+  def _predict(self, signature="", tags=("serve",), **inputs):
+    model = loading.Loader(tags=tags).load(self.path)
+    request = exports.request(signature, **inputs).SerializeToString()
+    answer = predict.run(model, 1, predict.parse(request), predict.Options())
+    model.close()
+    outputs = predict_pb2.PredictResponse.FromString(answer).outputs
+    return {alias: tf.make_ndarray(proto) for alias, proto in outputs.items()}
+
+  def test_tf1_with_variable_asset_and_initialised_table(self):
+    vocabulary = os.path.join(self.folder, "words.txt")
+    with open(vocabulary, "w") as file:
+      file.write("zero\none\ntwo\n")
+    with tf.Graph().as_default(), _V1.Session() as session:
+      asset = tf.constant(vocabulary)
+      _V1.add_to_collection(_V1.GraphKeys.ASSET_FILEPATHS, asset)
+      words = tf.lookup.TextFileInitializer(
+        asset, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+      )  # fmt: skip
+      table = tf.lookup.StaticHashTable(words, -1)
+      factor = _V1.get_variable("factor", initializer=10.0, use_resource=False)
+      word = _V1.placeholder(tf.string, [None])
+      number = tf.cast(table.lookup(word), tf.float32) * factor
+      session.run([_V1.global_variables_initializer(), _V1.tables_initializer()])
+      builder = _V1.saved_model.Builder(self.path)
+      signature = _V1.saved_model.predict_signature_def({"word": word}, {"number": number})
+      builder.add_meta_graph_and_variables(
+        session,
+        ["serve", "tuned"],
+        {"serving_default": signature},
+        assets_collection=_V1.get_collection(_V1.GraphKeys.ASSET_FILEPATHS),
+        main_op=_V1.tables_initializer(),
+      )
+      builder.save()
+    os.remove(vocabulary)
+    words = np.array([b"two", b"one", b"six"], object)
+    answer = self._predict(tags=("serve", "tuned"), word=words)
+    np.testing.assert_array_equal(answer["number"], np.float32([20, 10, -10]))
+    with self.assertRaisesRegex(errors.StatusError, "NOT_FOUND: Could not find meta graph def"):
+      self._predict(word=words)
+
+  def test_keras(self):
+    inputs = tf.keras.Input([8, 8, 3], name="image")
+    x = tf.keras.layers.BatchNormalization()(tf.keras.layers.Conv2D(4, 3)(inputs))
+    outputs = tf.keras.layers.Dense(2, name="scores")(tf.keras.layers.GlobalMaxPool2D()(x))
+    model = tf.keras.Model(inputs, outputs)
+    model.save(self.path, save_format="tf")
+    images = np.random.default_rng(0).random([3, 8, 8, 3], np.float32)
+    answer = self._predict(image=images)
+    np.testing.assert_allclose(answer["scores"], model(images).numpy(), rtol=1e-4, atol=1e-5)
+
+  def test_keras_export_archive(self):
+    model = tf.keras.Sequential([tf.keras.Input([3]), tf.keras.layers.Dense(2)])
+    model.export(self.path)
+    x = np.float32([[1, 2, 3]])
+    (answer,) = self._predict(
+      **{next(iter(tf.saved_model.load(self.path).signatures["serving_default"].structured_input_signature[1])): x}
+    ).values()  # fmt: skip
+    np.testing.assert_allclose(answer, model(x).numpy(), rtol=1e-5)
+
+  def test_tf2_with_control_flow_and_default_state(self):
+    module = tf.Module()
+    module.steps = tf.Variable(3)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, "n")])
+    def powers(n):
+      result = tf.ones_like(n)
+      for _ in tf.range(module.steps):
+        result = tf.where(result > 100, result, result * n)
+      return {"powers": result}
+
+    tf.saved_model.save(module, self.path, {"serving_default": powers})
+    answer = self._predict(n=np.int32([2, 5, 200]))
+    np.testing.assert_array_equal(answer["powers"], [8, 125, 200])
+
+
+if __name__ == "__main__":
+  tf.test.main()

@@ -1,0 +1,102 @@
+"""A small network for motion between small frames, for few CPU cores."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from tf_taskology.networks import layers, motion_heads
+
+
+class CompactMotion:
+  """Builds strided convolutions down to features of the whole pair, and a field from coarse to fine.
+
+  Args:
+    channels: of strides 2, 4, ...; the image size must be a multiple of the largest.
+    bottleneck_channels: of the convolution on the coarsest level whose mean gives the camera's motion.
+    field_channels: of each level on the way up to the objects' motion.
+    output_stride: 2, 4, ...: the field's (x, y) is at image pixel (s x, s y).
+    channels_per_frame: 3, or 4 if depth follows the colours.
+    burn_in_calls: see `motion_heads.BurnIn`; 0 for none.
+    input_scaling: "unit" or as `layers.ScaleImage`.
+    name: of the Keras model.
+
+  Raises:
+    ValueError: an argument is out of its range.
+  """
+
+  def __init__(
+    self,
+    channels: Sequence[int] = (16, 32, 64, 96, 128),
+    bottleneck_channels: int = 128,
+    field_channels: int = 24,
+    output_stride: int = 2,
+    channels_per_frame: int = 3,
+    burn_in_calls: int = 0,
+    input_scaling: str = "fixed",
+    name: str = "compact_motion",
+  ):
+    self._channels = tuple(channels)
+    self._bottleneck_channels = bottleneck_channels
+    self._field_channels = field_channels
+    self._output_stride = layers.check_output_stride(
+      "CompactMotion", output_stride, [2**level for level in range(1, len(channels) + 1)]
+    )
+    self._channels_per_frame = motion_heads.check_channels("CompactMotion", channels_per_frame)
+    self._burn_in_calls = burn_in_calls
+    self._input_scaling = input_scaling
+    self._name = name
+
+  def __call__(self, tasks: Sequence, image_size: Sequence[int]) -> tf.keras.Model:
+    """Builds the network.
+
+    Args:
+      tasks: one `motion.Motion`.
+      image_size: (height, width) in pixels.
+
+    Returns:
+      Keras model: "image" [N, H, W, 6] (or 8) as `motion_from_video.MotionFromVideo` -> {task name:
+      [N, H/s, W/s, raw_channels] float32}, or 1 x 1 pixel if the task has no object motion.
+
+    Raises:
+      ValueError: other tasks, or the image size is not a multiple of the largest stride.
+    """
+    task = motion_heads.check_task("CompactMotion", tasks)
+    size = layers.check_image_size("CompactMotion", image_size, 2 ** len(self._channels))
+    image = tf.keras.Input((*size, 2 * self._channels_per_frame), name="image")
+    x = motion_heads.ScalePair(self._input_scaling, name="scale_pair")(image)
+    features = []
+    for level, channels in enumerate(self._channels, 1):
+      # Padding that centres the kernel of output x on input 2 x.
+      x = tf.keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"down{level}_pad")(x)
+      x = _convolution(channels, f"down{level}", strides=2, padding="valid")(x)
+      features.append(x)
+    bottleneck = _convolution(self._bottleneck_channels, "whole")(x)
+    bottleneck = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, name="bottleneck")(bottleneck)
+    field = self._field(features) if task.object_motion else None
+    raw = motion_heads.join(
+      task,
+      motion_heads.ego_motion(bottleneck),
+      field,
+      bottleneck,
+      [side // self._output_stride for side in size],
+      burn_in_calls=self._burn_in_calls,
+    )
+    return tf.keras.Model(image, {task.name: raw}, name=self._name)
+
+  def _field(self, features):
+    level = len(features)
+    x = _convolution(self._field_channels, f"field{level}")(features[-1])
+    while 2**level > self._output_stride:
+      level -= 1
+      x = layers.Upsample(2, name=f"field{level}_up")(x)
+      lateral = tf.keras.layers.Conv2D(self._field_channels, 1, name=f"field{level}_lateral")
+      x = tf.keras.layers.Add(name=f"field{level}_skip")([x, lateral(features[level - 1])])
+      x = _convolution(self._field_channels, f"field{level}")(x)
+    # Zeros: nothing moves by itself until there is a reason.
+    return tf.keras.layers.Conv2D(3, 1, kernel_initializer="zeros", name="field")(x)
+
+
+def _convolution(channels, name, strides=1, padding="same"):
+  return tf.keras.layers.Conv2D(
+    channels, 3, strides, padding, activation="relu", kernel_initializer="he_normal", name=name
+  )
