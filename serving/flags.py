@@ -167,6 +167,7 @@ _OWN = (
     "Open the ports only when every model was tried and one of them serves; false opens them at once.",
   ),
   Flag("rest_port_file", "string", "", "Write the HTTP port here, atomically, once it is open."),
+  Flag("rest_max_body_bytes", "int64", 100 * 2**20, "Larger HTTP request bodies are refused."),
   Flag(
     "enable_reload_by_rpc",
     "bool",

@@ -48,8 +48,9 @@ class Call:
 class Inference:
   """TensorFlow Serving's methods, from serialized request to serialized response.
 
-  Every method raises errors.StatusError with TensorFlow Serving's codes and texts, and is counted in
-  the metrics alike for both entrypoints.
+  Every method raises errors.StatusError with TensorFlow Serving's codes and texts. Runs and Examples
+  are counted for both entrypoints, requests for gRPC only: HTTP counts its own, JSON included. As in
+  TensorFlow Serving, metadata and status requests over gRPC are not counted.
 
   Attributes:
     models: what is served.
@@ -112,36 +113,34 @@ class Inference:
 
   def get_model_metadata(self, data: bytes, call: Call) -> bytes:
     """GetModelMetadataRequest to GetModelMetadataResponse."""
-    with _Counted(self, "", call) as counted:
-      request = parse(get_model_metadata_pb2.GetModelMetadataRequest, data)
-      spec = _spec(request)
-      if spec is None:
-        raise errors.StatusError("INVALID_ARGUMENT", "Missing ModelSpec")
-      counted.of(spec)
-      _check_metadata_fields(request.metadata_field)
-      response = get_model_metadata_pb2.GetModelMetadataResponse()
-      signatures = get_model_metadata_pb2.SignatureDefMap()
-      with self.models.use(spec) as servable:
-        response.model_spec.name = spec.name
-        response.model_spec.version.value = servable.version
-        for name, signature in servable.model.signature_defs.items():
-          signatures.signature_def[name].CopyFrom(signature)
-      response.metadata[_SIGNATURE_DEF].Pack(signatures)
-      return response.SerializeToString()
+    del call
+    request = parse(get_model_metadata_pb2.GetModelMetadataRequest, data)
+    spec = _spec(request)
+    if spec is None:
+      raise errors.StatusError("INVALID_ARGUMENT", "Missing ModelSpec")
+    _check_metadata_fields(request.metadata_field)
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    with self.models.use(spec) as servable:
+      response.model_spec.name = spec.name
+      response.model_spec.version.value = servable.version
+      for name, signature in servable.model.signature_defs.items():
+        signatures.signature_def[name].CopyFrom(signature)
+    response.metadata[_SIGNATURE_DEF].Pack(signatures)
+    return response.SerializeToString()
 
   def get_model_status(self, data: bytes, call: Call) -> bytes:
     """GetModelStatusRequest to GetModelStatusResponse."""
-    with _Counted(self, "", call) as counted:
-      request = parse(get_model_status_pb2.GetModelStatusRequest, data)
-      counted.of(_spec(request))
-      response = get_model_status_pb2.GetModelStatusResponse()
-      for status in self.models.statuses(_spec(request)):
-        entry = response.model_version_status.add(version=status.version, state=status.state)
-        entry.status.SetInParent()
-        if status.error is not None:
-          entry.status.error_code = status.error.number
-          entry.status.error_message = status.error.message
-      return response.SerializeToString()
+    del call
+    request = parse(get_model_status_pb2.GetModelStatusRequest, data)
+    response = get_model_status_pb2.GetModelStatusResponse()
+    for status in self.models.statuses(_spec(request)):
+      entry = response.model_version_status.add(version=status.version, state=status.state)
+      entry.status.SetInParent()
+      if status.error is not None:
+        entry.status.error_code = status.error.number
+        entry.status.error_message = status.error.message
+    return response.SerializeToString()
 
   def reload(self, data: bytes, call: Call) -> bytes:
     """ReloadConfigRequest to ReloadConfigResponse."""
@@ -203,16 +202,16 @@ class _Counted:
     return self
 
   def __exit__(self, kind, error, trace) -> None:
-    if not self._api and self._call.entrypoint == "GRPC":
-      return  # TensorFlow Serving counts metadata and status requests on REST only
     counted = self._inference.metrics
+    if self._model is not None and self._model.has_run:
+      counted.ran(self._name, self._api, _RUNTIME, self._model.seconds)
+    if self._call.entrypoint == "REST":
+      return  # the HTTP side counts the whole request, JSON included
     status = "OK"
     if error is not None:
       status = error.code if isinstance(error, errors.StatusError) else "INTERNAL"
     seconds = time.perf_counter() - self._begin
     counted.answered(self._name, self._api, self._call.entrypoint, status, seconds)
-    if self._model is not None and self._model.has_run:
-      counted.ran(self._name, self._api, _RUNTIME, self._model.seconds)
 
 
 def parse(kind: type, data: bytes):

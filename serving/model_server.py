@@ -78,6 +78,7 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
   grpc_services = services.Services(answering)
   listening = startup.listening(flags)
   health = startup.build_health(flags, models)
+  is_drained = True
   models.start()
   try:
     if flags.wait_for_models and not models.wait_until_servable(stopping):
@@ -96,10 +97,10 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
       rest.start()
       startup.announce_rest(flags, rest.port, time.monotonic() - begin)
     stopping.wait()
-    _drain(server, rest, health, grpc_services, flags.drain_seconds)
+    is_drained = _drain(server, rest, health, grpc_services, flags.drain_seconds)
     return 0
   finally:
-    is_idle = models.stop(_LOAD_END_SECONDS) and grpc_services.wait_until_idle(0.0)
+    is_idle = is_drained and models.stop(_LOAD_END_SECONDS) and grpc_services.wait_until_idle(0.0)
     _log.info("stopped" if is_idle else "stopped; a load or a request was cut off")
     if stopping.is_set() and not is_idle:
       # A thread is still inside TensorFlow. Ending the interpreter would wait for it, or crash.
@@ -108,17 +109,21 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
       os._exit(0)
 
 
-def _drain(server, rest, health, grpc_services, seconds: float) -> None:
-  """Takes no new requests and waits for those under way, over gRPC and HTTP at the same time."""
+def _drain(server, rest, health, grpc_services, seconds: float) -> bool:
+  """Takes no new requests and waits for those under way, over gRPC and HTTP at the same time.
+
+  Returns:
+    Whether all of those over HTTP were answered.
+  """
   _log.info("stopping: no new requests, waiting for those under way")
   drained_by = time.monotonic() + seconds
   health.stop()
   grpc_stopped = server.stop(seconds)
-  if rest is not None:
-    rest.stop(seconds)
+  is_drained = rest is None or rest.stop(seconds)
   grpc_stopped.wait()
   # A run whose client gave up goes on for a moment after gRPC has forgotten the request.
   grpc_services.wait_until_idle(max(drained_by - time.monotonic(), 0.0))
+  return is_drained
 
 
 def _print_version() -> None:

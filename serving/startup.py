@@ -131,6 +131,7 @@ def build_rest(
       timeout_ms=flags.rest_api_timeout_in_ms,
       cors=flags.rest_api_enable_cors_support,
       metrics_path=monitoring.read(config) if config else None,
+      max_body_bytes=flags.rest_max_body_bytes,
     ),
   )
 

@@ -31,7 +31,7 @@ _LEAST_CHECKED_RANK = 3
 _MOST_DIMENSIONS = 254  # TensorFlow's limit
 _MOST_ELEMENTS = 2**31 - 1  # also without those dimensions that are zero
 # A message may say "n times this value". What it may make the server hold beyond its own size:
-_MOST_FILLED_BYTES = 64 << 20
+_MOST_FILLED_BYTES = 16 << 20
 _MOST_GROWTH = 8  # an int64 in one byte is no such trick
 _TF_STRING_BYTES = 24  # memory of a TF_TString beside its text
 # A message of more fields than this is parsed by protocol buffers' own, quicker parser.

@@ -20,6 +20,7 @@ _TENSOR_CONTENT = 4
 _STRING_VAL = 8
 
 _STRING = 7  # DT_STRING
+_TF_STRING_BYTES = 24  # memory of a TF_TString beside the text of a long one
 _COMPLEX = (8, 18)  # DT_COMPLEX64, DT_COMPLEX128
 
 # DataType number: (memory type, field, whether the field holds the memory as it is). The other
@@ -69,9 +70,10 @@ def serialize(tensor: int, *, as_content: bool) -> list:
     raise errors.StatusError("UNIMPLEMENTED", f"Cannot send a tensor of data type number {dtype}")
   if 0 in shape:  # such a tensor may have no memory at all, and TF_TensorByteSize crashes on that
     return [start]
-  if dtype == _STRING:
-    return [start, *string_values(tensor)]
   memory = _memory(tensor)
+  if dtype == _STRING:
+    short = _short_string_fields(memory)
+    return [start, *_string_fields(memory)] if short is None else [start, short]
   if as_content:
     return [start, wire_format.header(_TENSOR_CONTENT, memory.nbytes), memory]
   memory_type, field, is_raw = _FIELDS[dtype]
@@ -134,10 +136,25 @@ def _packed_varints(values: np.ndarray) -> np.ndarray:
 def _string_fields(memory: np.ndarray) -> list[bytes]:
   """One string_val field for each TF_TString; their layout: ctstring_internal.h."""
   pieces = []
-  for raw in memory.reshape(-1, 24):
+  for raw in memory.reshape(-1, _TF_STRING_BYTES):
     value = _string_value(raw)
     pieces += [wire_format.header(_STRING_VAL, len(value)), value]
   return pieces
+
+
+def _short_string_fields(memory: np.ndarray) -> np.ndarray | None:
+  """As `_string_fields`, but joined, and all at once; None unless all strings are short.
+
+  A short one is its size in the upper bits of the first byte, and up to 22 bytes of text behind it.
+  """
+  raw = memory.reshape(-1, _TF_STRING_BYTES)
+  if (raw[:, 0] & 3).any():
+    return None
+  fields = np.empty_like(raw)
+  fields[:, 0] = wire_format.tag(_STRING_VAL)[0]
+  fields[:, 1] = raw[:, 0] >> 2
+  fields[:, 2:] = raw[:, 1:-1]
+  return fields[np.arange(_TF_STRING_BYTES) < fields[:, 1:2] + np.uint8(2)]
 
 
 def _string_value(raw: np.ndarray) -> bytes:

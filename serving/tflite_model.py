@@ -1,6 +1,5 @@
 """One loaded TensorFlow Lite model, with the interface of `saved_model.SavedModel`."""
 
-import math
 import os
 import queue
 from collections.abc import Callable, Mapping, Sequence
@@ -8,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import flatbuffers.flexbuffers
 import numpy as np
 from flatbuffers import encode, number_types, table
-from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving import errors, native_modules, predict, saved_model, tensor_writing, tf_library
+from serving import errors, native_modules, predict, saved_model, tf_library, tflite_tensors
 
 FILE = "model.tflite"
 _WRAPPER = "lite/python/interpreter_wrapper/_pywrap_tensorflow_interpreter_wrapper"
@@ -26,24 +24,6 @@ _SIGNATURES_METADATA = b"signature_defs_metadata"
 _MODEL_BUFFERS, _MODEL_METADATA = 12, 16
 _METADATA_NAME, _METADATA_BUFFER = 4, 6
 _BUFFER_DATA = 4
-
-_NUMPY_TYPES = {
-  types_pb2.DT_HALF: np.float16,
-  types_pb2.DT_FLOAT: np.float32,
-  types_pb2.DT_DOUBLE: np.float64,
-  types_pb2.DT_INT8: np.int8,
-  types_pb2.DT_INT16: np.int16,
-  types_pb2.DT_INT32: np.int32,
-  types_pb2.DT_INT64: np.int64,
-  types_pb2.DT_UINT8: np.uint8,
-  types_pb2.DT_UINT16: np.uint16,
-  types_pb2.DT_UINT32: np.uint32,
-  types_pb2.DT_UINT64: np.uint64,
-  types_pb2.DT_BOOL: np.bool_,
-  types_pb2.DT_COMPLEX64: np.complex64,
-  types_pb2.DT_STRING: np.bytes_,
-}
-_DATA_TYPES = {kind: number for number, kind in _NUMPY_TYPES.items()}
 
 
 class TfliteModel:
@@ -104,8 +84,10 @@ class TfliteModel:
     """
     arrays = []
     for position, (endpoint, tensor) in enumerate(feeds):
-      arrays.append((self._indices[endpoint.name], _to_array(tensor, position, endpoint)))
-      _check_shape(endpoint, arrays[-1][1].shape)
+      arrays.append(
+        (self._indices[endpoint.name], tflite_tensors.to_array(tensor, position, endpoint))
+      )
+      tflite_tensors.check_shape(endpoint, arrays[-1][1].shape)
     try:
       interpreter = self._interpreters.get(timeout=timeout_ms and timeout_ms / 1000)
     except queue.Empty as error:
@@ -120,7 +102,7 @@ class TfliteModel:
     tensors = []
     try:
       for array in outputs:
-        tensors.append(_to_tensor(array))
+        tensors.append(tflite_tensors.to_tensor(array))
       return read(tensors)
     finally:
       for tensor in tensors:
@@ -214,7 +196,7 @@ def _signature_def(
     for alias, index in indices.items():
       info = infos[alias]
       info.name = interpreter.TensorName(index, 0)
-      info.dtype = _DATA_TYPES[interpreter.TensorType(index, 0)]
+      info.dtype = tflite_tensors.DATA_TYPES[interpreter.TensorType(index, 0)]
       for size in interpreter.TensorSizeSignature(index, 0):
         info.tensor_shape.dim.add(size=int(size))
   return declared
@@ -242,65 +224,3 @@ def _invoke(interpreter, arrays: Sequence[tuple[int, np.ndarray]], outputs: Sequ
     interpreter.SetTensor(index, array)
   interpreter.Invoke()
   return [interpreter.GetTensor(index) for index in outputs]
-
-
-def _check_shape(endpoint: saved_model.Endpoint, shape: tuple[int, ...]) -> None:
-  """Refuses what TensorFlow Lite's kernels would take and read past its end.
-
-  The batch, dimension 0, is free; another rank is let through if there are as many elements.
-  """
-  declared = endpoint.shape
-  if declared is None:
-    return
-  if len(shape) == len(declared):
-    fits = all(want in (-1, got) for want, got in zip(declared[1:], shape[1:], strict=True))
-  else:
-    fits = math.prod(shape) == math.prod(abs(size) for size in declared)
-  if not fits:
-    raise errors.StatusError(
-      "INVALID_ARGUMENT",
-      f"TensorFlow Lite: input {endpoint.name} must be of shape "
-      f"[{','.join(map(str, declared))}] but [{','.join(map(str, shape))}] is provided",
-    )
-
-
-def _to_array(tensor: int, position: int, endpoint: saved_model.Endpoint) -> np.ndarray:
-  proto = tensor_pb2.TensorProto.FromString(
-    b"".join(tensor_writing.serialize(tensor, as_content=True))
-  )
-  if proto.dtype != endpoint.dtype:
-    wanted, given = (
-      types_pb2.DataType.Name(number).removeprefix("DT_").lower()
-      for number in (endpoint.dtype, proto.dtype)
-    )
-    raise errors.StatusError(
-      "INVALID_ARGUMENT", f"Expects arg[{position}] to be {wanted} but {given} is provided"
-    )
-  shape = [dim.size for dim in proto.tensor_shape.dim]
-  if proto.dtype == types_pb2.DT_STRING:
-    return np.array(list(proto.string_val), object).reshape(shape)
-  return np.frombuffer(proto.tensor_content, _NUMPY_TYPES[proto.dtype]).reshape(shape)
-
-
-def _to_tensor(array: np.ndarray) -> int:
-  """Address of a new TF_Tensor."""
-  is_text = array.dtype == object or array.dtype.type is np.bytes_
-  proto = tensor_pb2.TensorProto(
-    dtype=types_pb2.DT_STRING if is_text else _DATA_TYPES[array.dtype.type]
-  )
-  for size in array.shape:
-    proto.tensor_shape.dim.add(size=size)
-  if is_text:
-    proto.string_val.extend(array.reshape(-1).tolist())
-  else:
-    proto.tensor_content = array.tobytes()
-  library = tf_library.load()
-  tensor = library.TF_AllocateTensor(types_pb2.DT_FLOAT, None, 0, 4)
-  with tf_library.Status() as status:
-    library.TF_TensorFromProto(tf_library.view(proto.SerializeToString()), tensor, status)
-    try:
-      status.check()
-    except errors.StatusError:
-      library.TF_DeleteTensor(tensor)
-      raise
-  return tensor

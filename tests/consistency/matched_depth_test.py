@@ -51,10 +51,11 @@ class MatchedDepthTest(tf.test.TestCase, parameterized.TestCase):
     with tf.GradientTape() as tape:
       tape.watch(wrong)
       value = loss()({"depth": wrong}, inputs)["log_l1"]
-    self.assertAllClose(value, np.log(1.2), atol=0.03)
     # Of |log depth - constant|: weight / depth, and no path through the search.
     weight = loss().search(wrong, **inputs)[1].numpy()
-    expected = weight / np.sum(weight) / both(wrong.numpy())
+    self.assertGreater(np.mean(weight), 0.5)
+    self.assertAllClose(value / np.mean(weight), np.log(1.2), atol=0.03)
+    expected = weight / np.size(weight) / both(wrong.numpy())
     gradient = both(tape.gradient(value, wrong).numpy())
     self.assertAllClose(np.abs(gradient), expected, rtol=1e-4, atol=1e-7)
     self.assertGreater(np.sum((gradient > 0) * expected) / np.sum(expected), 0.95)
@@ -69,6 +70,22 @@ class MatchedDepthTest(tf.test.TestCase, parameterized.TestCase):
     }
     _, distinctness = search(depth, inputs)
     self.assertAllClose(distinctness, np.zeros_like(distinctness), atol=2e-2)
+
+  def test_where_the_best_is_at_the_end_of_the_span_nothing_is_taught(self):
+    inputs, depth = scene()
+    _, weight = search(depth * 2.5, inputs)
+    self.assertLess(np.mean(weight), 0.1)
+
+  def test_depth_of_frames_without_parallax_does_not_run_away(self):
+    inputs, depth = scene()
+    pose = inputs["pose"].numpy()
+    pose[:, 1] = pose[:, 0]
+    pose[:, 1, 0, 3] += 0.001  # a millimetre: far below what pixels show
+    noise = np.random.RandomState(0).normal(scale=3, size=inputs["image"].shape)
+    image = np.repeat(inputs["image"][:, :1], 2, axis=1) + noise
+    inputs = {**inputs, "image": tf.constant(image, tf.float32), "pose": tf.constant(pose)}
+    log_factor, weight = search(depth, inputs)
+    self.assertLess(np.abs(np.mean(weight * log_factor)), 0.01)
 
   def test_frames_without_common_view_weigh_nothing(self):
     inputs, depth = scene()
@@ -88,7 +105,7 @@ class MatchedDepthTest(tf.test.TestCase, parameterized.TestCase):
     with tf.GradientTape() as tape:
       tape.watch(holes)
       value = loss()({"depth": holes}, inputs)["log_l1"]
-    self.assertAllClose(value, np.log(1.2), atol=0.03)
+    self.assertGreater(value, 0.1)
     gradient = tape.gradient(value, holes)
     self.assertTrue(np.all(np.isfinite(gradient)))
     self.assertAllEqual(gradient[:, :, 5:9, 6:12], tf.zeros([1, 2, 4, 6, 1]))

@@ -137,20 +137,25 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     # A field that also moves what stands still: the mask must leave the true one.
     field = tf.where(sphere > 0, predictions["motion_field"], 0.3 + predictions["motion_field"])
     logits = tf.concat([5 - 10 * sphere, 10 * sphere - 5, -9 * tf.ones_like(sphere)], axis=-1)
-    expected = photometric.Photometric(jit_compile=False)(predictions, inputs)
-    unmasked = photometric.Photometric(jit_compile=False)(
-      {**predictions, "motion_field": field}, inputs
-    )
+    # Pixels that are pushed away must not fall out of view.
+    arguments = {"occlusion_tolerance": 1.0, "jit_compile": False}
+    expected = photometric.Photometric(**arguments)(predictions, inputs)
+    unmasked = photometric.Photometric(**arguments)({**predictions, "motion_field": field}, inputs)
     self.assertGreater(unmasked["rgb"], 1.3 * expected["rgb"])
     for mask, tolerance in (("hard", 1e-6), ("soft", 0.02)):
-      loss = photometric.Photometric(mask=mask, movable_classes=[1], jit_compile=False)
+      loss = photometric.Photometric(mask=mask, movable_classes=[1], **arguments)
       self.assertEqual(loss.needs["segmentation"], (0, 1))
       masked = loss({**predictions, "motion_field": field, "segmentation": logits}, inputs)
       self.assertAllClose(masked["rgb"], expected["rgb"], rtol=tolerance)
     labels = {"segmentation": tf.cast(sphere, tf.uint8)}
-    hard = photometric.Photometric(mask="hard", movable_classes=[1], jit_compile=False)
+    hard = photometric.Photometric(mask="hard", movable_classes=[1], **arguments)
     labelled = hard({**predictions, "motion_field": field}, inputs, labels)
     self.assertAllClose(labelled["rgb"], expected["rgb"], rtol=1e-6)
+    boxes = photometric.Photometric(mask="boxes", dilation=1, **arguments)
+    self.assertIn("instances", boxes.needs_inputs)
+    instances = {**inputs, "instances": tf.cast(sphere, tf.int32)}
+    boxed = boxes({**predictions, "motion_field": field}, instances)
+    self.assertBetween(boxed["rgb"], 1.01 * expected["rgb"], 0.9 * unmasked["rgb"])
 
   def test_stop_gradients(self):
     values, inputs = random_sample(5, batch=1)

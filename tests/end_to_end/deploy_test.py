@@ -49,7 +49,7 @@ class DeployTest(runs.RunTestCase):
     rest = self.outside(f"{name}:8501").rpartition(":")[2]
     arguments = [self.outside(a) for a in service["command"]]
     arguments = [a.replace("=8500", f"={grpc}").replace("=8501", f"={rest}") for a in arguments]
-    for path in re.findall(r"\S+models.config", " ".join(arguments)):
+    for path in re.findall(r"(?<==)\S+models.config", " ".join(arguments)):
       with open(path) as file:
         text = self.outside(file.read())
       with open(path, "w") as file:

@@ -124,7 +124,10 @@ class MotionWarpTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(np.moveaxis(planes, 1, -1), warping.sample(image, pixels), atol=1e-12)
 
   def test_points_in_the_camera_plane_stay_finite(self):
-    depth, matrix = tf.ones([1, 4, 5]), tf.constant(analytic_scene.intrinsics(4, 5)[None], tf.float32)
+    depth, matrix = (
+      tf.ones([1, 4, 5]),
+      tf.constant(analytic_scene.intrinsics(4, 5)[None], tf.float32),
+    )
     translation = tf.constant([[[[0.0, 0.0, -1.0]]]])
     with tf.GradientTape() as tape:
       tape.watch([depth, translation])
@@ -141,7 +144,10 @@ class MotionWarpTest(tf.test.TestCase, parameterized.TestCase):
   def test_wrong_shapes_are_refused(self, depth, translation, message):
     with self.assertRaisesRegex(ValueError, message):
       motion_warp.move(
-        tf.ones(depth), tf.eye(3)[None], tf.ones(translation), cameras.inverse_intrinsics(tf.eye(3)[None])
+        tf.ones(depth),
+        tf.eye(3)[None],
+        tf.ones(translation),
+        cameras.inverse_intrinsics(tf.eye(3)[None]),
       )
 
 

@@ -47,7 +47,9 @@ def resample(image, x, y):
 def pool(values):
   """3 x 3 means without padding: [B, H, W, C] -> [B, H - 2, W - 2, C]."""
   height, width = values.shape[1:3]
-  return sum(values[:, i : height - 2 + i, j : width - 2 + j] for i in range(3) for j in range(3)) / 9
+  return (
+    sum(values[:, i : height - 2 + i, j : width - 2 + j] for i in range(3) for j in range(3)) / 9
+  )
 
 
 def weighted_ssim(x, y, weight, c2=9e-6, epsilon=0.01):

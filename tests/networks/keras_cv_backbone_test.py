@@ -37,7 +37,7 @@ class KerasCvBackboneTest(network_cases.NetworkCases, tf.test.TestCase):
   def test_reads_a_local_preset_folder_with_weights(self):
     from keras_cv.src.utils import preset_utils
 
-    models = keras_cv_backbone._keras_cv_models()
+    models = keras_cv_backbone.keras_cv_models()
     backbone = models.ResNetV2Backbone(**_ARGUMENTS, include_rescaling=True)
     folder = os.path.join(self.get_temp_dir(), "preset")
     preset_utils.save_to_preset(backbone, folder)
@@ -46,7 +46,7 @@ class KerasCvBackboneTest(network_cases.NetworkCases, tf.test.TestCase):
     self.assertAllEqual(inside, backbone.get_layer("conv1_conv").kernel)
 
   def test_reads_a_local_weights_file(self):
-    models = keras_cv_backbone._keras_cv_models()
+    models = keras_cv_backbone.keras_cv_models()
     backbone = models.ResNetV2Backbone(**_ARGUMENTS, include_rescaling=True)
     path = os.path.join(self.get_temp_dir(), "backbone.weights.h5")
     backbone.save_weights(path)

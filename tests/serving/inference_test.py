@@ -3,7 +3,7 @@
 import contextlib
 
 from absl.testing import absltest
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+from tensorflow_serving.apis import get_model_status_pb2, predict_pb2
 
 from serving import errors, inference, metrics
 
@@ -54,28 +54,15 @@ class InferenceTest(absltest.TestCase):
       ],
     )
 
-  def test_status_requests_are_counted_on_rest_only(self):
+  def test_status_requests_and_rest_are_not_counted_here(self):
     data = _request(get_model_status_pb2.GetModelStatusRequest, "known")
-    self.inference.get_model_status(data, inference.Call())
+    for entrypoint in ("GRPC", "REST"):
+      self.inference.get_model_status(data, inference.Call(entrypoint=entrypoint))
+    with self.assertRaises(errors.StatusError):
+      self.inference.predict(
+        _request(predict_pb2.PredictRequest, "known"), inference.Call(entrypoint="REST")
+      )
     self.assertEmpty(self._lines())
-    self.inference.get_model_status(data, inference.Call(entrypoint="REST"))
-    self.assertEqual(
-      self._lines(),
-      [
-        'request_count{model_name="known",status="OK"} 1',
-        'request_latency_count{model_name="known",API="",entrypoint="REST"} 1',
-      ],
-    )
-
-  def test_names_of_methods_are_small_on_rest(self):
-    call = inference.Call(entrypoint="REST")
-    for method, kind in (
-      (self.inference.predict, predict_pb2.PredictRequest),
-      (self.inference.get_model_metadata, get_model_metadata_pb2.GetModelMetadataRequest),
-    ):
-      with self.assertRaises(errors.StatusError):
-        method(_request(kind, "known"), call)
-    self.assertEqual(self.metrics.value("/tensorflow/serving/request_count"), 2)
 
   def test_nonsense_is_an_error_of_its_own(self):
     for method in (self.inference.classify, self.inference.multi_inference):

@@ -34,7 +34,6 @@ class SavedModelsTest(absltest.TestCase):
       file.write("zero\none\ntwo\n")
     with tf.Graph().as_default(), _V1.Session() as session:
       asset = tf.constant(vocabulary)
-      _V1.add_to_collection(_V1.GraphKeys.ASSET_FILEPATHS, asset)
       words = tf.lookup.TextFileInitializer(
         asset, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
       )  # fmt: skip

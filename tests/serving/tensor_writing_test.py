@@ -107,6 +107,11 @@ class TensorWritingTest(parameterized.TestCase):
     proto = _round_trip(np.array(strings, object), as_content, tf.string)
     self.assertEqual(list(proto.string_val), strings)
 
+  def test_short_strings(self):
+    strings = [b"x" * (number % 23) for number in range(1000)]
+    proto = _round_trip(np.array(strings, object), False, tf.string)
+    self.assertEqual(list(proto.string_val), strings)
+
   def test_many_values(self):
     values = np.random.default_rng(0).integers(-(2**62), 2**62, 10_001) >> np.arange(10_001) % 63
     self.assertEqual(list(_round_trip(values, False, tf.int64).int64_val), values.tolist())

@@ -254,4 +254,3 @@ class Directions:
     else:
       mask = object_masks.movable(segmentation, reading.movable_classes, reading.mask == "soft")
     return mask if reading.mask == "soft" else object_masks.dilate(mask, reading.dilation)
-

@@ -1,6 +1,5 @@
 """Depth must be what makes two views with known motion match, found by search."""
 
-
 import tensorflow as tf
 
 from tf_taskology.consistency import consistency_loss, views
@@ -20,9 +19,11 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
   around a pixel is what the prediction is held to (cf. Depth Hints, Watson et al. 2019, which finds its hints by stereo
   matching beforehand). The pose between the frames is in metres, so this sees the scale of depth, on images without any label.
 
-  One term, `log_l1`: mean |log(depth) - log(matched depth)|, weighted by how distinct the best match is: 1 - its cost over
-  the mean cost of all multiples, both plus 0.01. The matched depth is a constant for gradients. The scene must stand still between
-  the frames.
+  One term, `log_l1`: mean over all pixels of w |log(depth) - log(matched depth)|. The matched depth is a constant for gradients.
+  w = 1 - cost of the best match / mean cost of all multiples, both plus 0.01: near 0 where texture or parallax is too
+  small to tell depths apart, so that such frames teach little. It is 0 where the best multiple is the smallest or the
+  largest, for there the search has found a direction and no minimum (following it, depth of frames without parallax
+  runs away to infinity). The scene must stand still between the frames.
   """
 
   def __init__(
@@ -95,10 +96,10 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     logs = step * (tf.range(self._candidates, dtype=depth.dtype) - self._candidates // 2)
     costs = tf.map_fn(lambda log: self._cost(pair, source * tf.exp(log)), logs)
     best = tf.argmin(costs, axis=0, output_type=tf.int32)
-    inner = tf.one_hot(tf.clip_by_value(best, 1, self._candidates - 2), self._candidates, axis=0)
+    inner = tf.clip_by_value(best, 1, self._candidates - 2)
+    chosen = tf.one_hot(inner, self._candidates, axis=0, dtype=depth.dtype)
     at, after, before = (
-      tf.reduce_sum(costs * tf.roll(tf.cast(inner, depth.dtype), shift, axis=0), axis=0)
-      for shift in (0, 1, -1)
+      tf.reduce_sum(costs * tf.roll(chosen, shift, axis=0), axis=0) for shift in (0, 1, -1)
     )
     judged = tf.maximum(tf.maximum(before, after), at) < _NEVER
     # The minimum of the parabola through the best cost and its neighbours'.
@@ -106,12 +107,12 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     offset = tf.where(
       judged & (bend > 1e-6), 0.5 * (before - after) / tf.maximum(bend, 1e-6), tf.zeros_like(at)
     )
-    log_factor = tf.gather(logs, tf.clip_by_value(best, 1, self._candidates - 2))
-    log_factor += step * tf.clip_by_value(offset, -1, 1)
+    log_factor = tf.gather(logs, inner) + step * tf.clip_by_value(offset, -1, 1)
     known = tf.cast(costs < _NEVER, depth.dtype)
     mean = tf.math.divide_no_nan(tf.reduce_sum(costs * known, axis=0), tf.reduce_sum(known, axis=0))
     distinctness = tf.clip_by_value(1 - (at + _NOISE) / (mean + _NOISE), 0, 1)
-    usable = judged & (source > 0) & (mean > 0)
+    inside = (best > 0) & (best < self._candidates - 1)
+    usable = judged & inside & (source > 0)
     return log_factor, tf.where(usable, distinctness, tf.zeros_like(distinctness))
 
   def _compute(self, depth, image, intrinsics, pose):
@@ -121,8 +122,7 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     known = own > 0
     log_depth = tf.math.log(tf.where(known, own, tf.ones_like(own)))
     target = tf.stop_gradient(log_depth) + log_factor
-    total = tf.reduce_sum(weight * tf.abs(log_depth - target))
-    return {"log_l1": tf.math.divide_no_nan(total, tf.reduce_sum(weight))}
+    return {"log_l1": tf.reduce_mean(weight * tf.abs(log_depth - target))}
 
   def _cost(self, pair, depth):
     """How badly the views match, [2 batch, height, width, 1]."""

@@ -206,4 +206,3 @@ def check_stop_gradients(relation: str, names: Sequence[str], valid=STOP_GRADIEN
       f"{relation}.stop_gradients may name {tuple(valid)}. Received: {unknown} among them."
     )
   return tuple(names)
-

@@ -71,7 +71,9 @@ class CompactMotion:
       x = _convolution(channels, f"down{level}", strides=2, padding="valid")(x)
       features.append(x)
     bottleneck = _convolution(self._bottleneck_channels, "whole")(x)
-    bottleneck = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, name="bottleneck")(bottleneck)
+    bottleneck = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, name="bottleneck")(
+      bottleneck
+    )
     field = self._field(features) if task.object_motion else None
     raw = motion_heads.join(
       task,

@@ -99,7 +99,7 @@ class KerasCvBackbone:
       ValueError: the image size, the backbone's name or the output stride does not fit.
     """
     height, width = layers.check_image_size("KerasCvBackbone", image_size, self._max_stride)
-    backbone = self._build_backbone((height, width, 3))
+    backbone = self.build_backbone((height, width, 3))
     levels = {
       2 ** int(str(key).removeprefix("P")): name
       for key, name in backbone.pyramid_level_inputs.items()
@@ -119,8 +119,13 @@ class KerasCvBackbone:
     x = self._decode(dict(zip(strides, features, strict=True)))
     return tf.keras.Model(image, layers.heads(tasks, x), name=self._name)
 
-  def _build_backbone(self, input_shape):
-    models = _keras_cv_models()
+  def build_backbone(self, input_shape: Sequence[int]) -> tf.keras.Model:
+    """The keras-cv backbone alone, (height, width, 3) in 0..255, with its weights if there are any.
+
+    Raises:
+      ValueError: the backbone's name is not known.
+    """
+    models = keras_cv_models()
     if os.path.isdir(self._backbone):
       backbone = models.Backbone.from_preset(self._backbone, input_shape=input_shape)
     else:
@@ -153,7 +158,7 @@ class KerasCvBackbone:
     return x
 
 
-def _keras_cv_models():
+def keras_cv_models():
   """keras_cv.models, imported only by networks that use it, without the line that its import prints."""
   with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
     import keras_cv

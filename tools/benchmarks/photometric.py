@@ -71,9 +71,7 @@ def _loss_step(inputs, watched):
       translation,
       values["intrinsics"],
     )
-    compared = rgbd.compare(
-      moved, values["image"], values["target_image"], values["target_depth"]
-    )
+    compared = rgbd.compare(moved, values["image"], values["target_image"], values["target_depth"])
     return (
       weights["rgb"] * compared.rgb
       + weights["ssim"] * compared.ssim

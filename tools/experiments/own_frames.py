@@ -36,7 +36,7 @@ def main(argv):
     comparison.Arm("collective, colour alone", "distributed", end, start=start.name),
   ]
   if _POSES.value:
-    views = ("MATCHED_WEIGHT = 3.0", "MEDIATOR_FRAMES = 2")
+    views = ("MATCHED_WEIGHT = 10.0", "MEDIATOR_FRAMES = 2")
     arms.append(
       comparison.Arm("collective, two views", "distributed", end + views, start=start.name)
     )

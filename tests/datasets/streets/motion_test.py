@@ -42,12 +42,12 @@ class MotionTest(parameterized.TestCase):
   @parameterized.parameters((0, 1), (1, 2), (2, 1), (1, 0))
   def test_warped_points_lie_on_the_surface_they_belong_to(self, i, j):
     moving = still = 0
-    for index in range(5):
-      job = render.Job("street", 48, 156)
+    for index in range(3):
+      job = render.Job("street", 32, 104)
       example = render.render(job, "train", index)
       field = motion.object_motion(example, j - i).numpy()
       at, depth = _warp(example, i, j, field[i])
-      inside = ((at > -0.5) & (at < (155.5, 47.5))).all(-1)
+      inside = ((at > -0.5) & (at < (103.5, 31.5))).all(-1)
       wanted = inside & (depth > 0.5) & (example["depth"][i, ..., 0] > 0)
       found, rigid, _ = _seen(job, index, j, at, wanted)
       error = found - depth[wanted]
@@ -58,17 +58,17 @@ class MotionTest(parameterized.TestCase):
       # Rays that graze a surface turn a hair of rounding into more depth.
       right = np.abs(error) < 0.001 + 1e-5 * depth[wanted]
       for mine, name in ((own == 0, "still"), (own > 0, "moving")):
-        if mine.sum() > 20:
+        if mine.sum() > 10:
           self.assertGreater(np.mean(right[mine & visible]), 0.985, f"{name} of example {index}")
       self.assertLess(np.mean(~right & ~hidden), 0.1)
       moving += (own > 0).sum()
       still += (own == 0).sum()
-    self.assertGreater(moving, 500)
-    self.assertGreater(still, 10000)
+    self.assertGreater(moving, 150)
+    self.assertGreater(still, 4000)
 
   def test_a_point_and_its_image_are_the_same_point_of_the_body(self):
     # Away from occlusions the way back leads to where it began.
-    job = render.Job("street", 48, 156)
+    job = render.Job("street", 32, 104)
     for index in range(3):
       example = render.render(job, "train", index)
       rigid = example["rigid"][0, ..., 0]
@@ -95,7 +95,7 @@ class MotionTest(parameterized.TestCase):
     np.testing.assert_array_equal(ahead[:2][example["rigid"][:2, ..., 0] == 0], 0)
 
   def test_only_movable_classes_move(self):
-    for index in range(6):
+    for index in range(4):
       example = render.render(render.Job("street", 24, 80), "train", index)
       moves = example["segmentation"][example["rigid"] > 0]
       self.assertTrue(np.isin(moves, classes.MOVABLE_IDS).all())
