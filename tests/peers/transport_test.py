@@ -59,6 +59,16 @@ class ReplicasTest(parameterized.TestCase):
       self.replicas(address).call("Predict", _request())
     self.assertIn(("x-tensor-content", "1"), [tuple(item) for item in seen])
 
+  def test_all_servers_behind_one_name_are_asked(self):
+    other = fake_server.FakeServer()
+    with fake_server.serving(other) as address:
+      replicas = self.replicas(f"ipv4:{self.address},{address}")
+      deadline = time.monotonic() + 20  # connections to both take a moment
+      while not (self.server.requests and other.requests) and time.monotonic() < deadline:
+        replicas.call("Predict", _request())
+    self.assertNotEmpty(self.server.requests)
+    self.assertNotEmpty(other.requests)
+
   def test_retries_with_growing_pauses(self):
     self.server.failures = [_CODE.UNAVAILABLE] * 3
     retries = transport.Retries(attempts=5, backoff_secs=0.1, max_backoff_secs=0.3)

@@ -239,6 +239,18 @@ class FailuresTest(parameterized.TestCase):
       client.predict("default", {"x": 1.0})
     self.assertEqual(script.num_calls, 5)
 
+  def test_all_servers_behind_one_name_are_asked(self):
+    scripts = [_Script(_GOOD), _Script(_GOOD)]
+    with (
+      _serving(scripts[0]) as first,
+      _serving(scripts[1]) as second,
+      model_client.Client(f"ipv4:{first},{second}") as client,
+    ):
+      end = time.monotonic() + 20  # connections to both take a moment
+      while not all(script.num_calls for script in scripts) and time.monotonic() < end:
+        client.predict("default", {"x": 1.0})
+    self.assertGreater(min(script.num_calls for script in scripts), 0)
+
   def test_other_codes_are_not_tried_again(self):
     script = _Script(grpc.StatusCode.INTERNAL, _GOOD)
     with (
