@@ -77,7 +77,7 @@ class CompactMotion:
     field = self._field(features) if task.object_motion else None
     raw = motion_heads.join(
       task,
-      motion_heads.ego_motion(bottleneck),
+      *motion_heads.ego_motion(bottleneck)[1:],
       field,
       bottleneck,
       [side // self._output_stride for side in size],

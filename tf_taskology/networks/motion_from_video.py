@@ -88,17 +88,18 @@ class MotionFromVideo:
     bottleneck = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, name="bottleneck")(
       features[-1]
     )
-    ego_motion = motion_heads.ego_motion(bottleneck)
+    ego_motion, rotation, translation = motion_heads.ego_motion(bottleneck)
     field = None
     if task.object_motion:
-      field = ego_motion[..., 3:]
+      field = translation
       if self._first_field == "residual":
         field = tf.keras.layers.Conv2D(3, 1, name="first_field")(ego_motion)
       for level in range(len(_CHANNELS), -1, -1):
         field = self._refine(field, features[level], f"refine{level}")
     raw = motion_heads.join(
       task,
-      ego_motion,
+      rotation,
+      translation,
       field,
       bottleneck,
       (height, width),

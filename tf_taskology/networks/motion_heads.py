@@ -156,6 +156,14 @@ class BurnIn(tf.keras.layers.Layer):
 
 
 @tf.keras.utils.register_keras_serializable(package=_PACKAGE)
+class Halves(tf.keras.layers.Layer):
+  """The two halves of the channels: rotation and translation of [N, 1, 1, 6]."""
+
+  def call(self, x):
+    return tf.split(x, 2, axis=-1)
+
+
+@tf.keras.utils.register_keras_serializable(package=_PACKAGE)
 class Join(tf.keras.layers.Layer):
   """Spreads what holds of the whole frame, [N, 1, 1, C] each, over the size and joins all; float32.
 
@@ -178,9 +186,13 @@ class Join(tf.keras.layers.Layer):
     return {**super().get_config(), "size": self.size}
 
 
-def ego_motion(bottleneck: tf.Tensor) -> tf.Tensor:
-  """Rotation and translation before scaling, [N, 1, 1, 6], from features [N, 1, 1, C]."""
-  return tf.keras.layers.Conv2D(6, 1, use_bias=False, name="ego_motion")(bottleneck)
+def ego_motion(bottleneck: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+  """From features [N, 1, 1, C]: six numbers [N, 1, 1, 6]; their halves, rotation and translation.
+
+  Before scaling.
+  """
+  motion = tf.keras.layers.Conv2D(6, 1, use_bias=False, name="ego_motion")(bottleneck)
+  return motion, *Halves(name="ego_motion_parts")(motion)
 
 
 def camera(bottleneck: tf.Tensor) -> tf.Tensor:
@@ -194,7 +206,8 @@ def camera(bottleneck: tf.Tensor) -> tf.Tensor:
 
 def join(
   task,
-  ego: tf.Tensor,
+  rotation: tf.Tensor,
+  translation: tf.Tensor,
   field: tf.Tensor | None,
   bottleneck: tf.Tensor,
   size: Sequence[int],
@@ -205,7 +218,8 @@ def join(
 
   Args:
     task: the task.
-    ego: from `ego_motion`.
+    rotation: from `ego_motion`.
+    translation: the same.
     field: [N, h, w, 3] before scaling, or None.
     bottleneck: features [N, 1, 1, C], for the camera.
     size: (height, width) of the field.
@@ -215,12 +229,12 @@ def join(
   Returns:
     [N, h, w, task.raw_channels] float32; 1 x 1 pixel without a field.
   """
-  rotation = LearnedScale(name="rotation_scale")(ego[..., :3])
+  rotation = LearnedScale(name="rotation_scale")(rotation)
   scaled = LearnedScale(name="translation_scale")
   if field is None:
-    parts, size = [rotation, scaled(ego[..., 3:])], (1, 1)
+    parts, size = [rotation, scaled(translation)], (1, 1)
   else:
-    translation, field = scaled([ego[..., 3:], field])
+    translation, field = scaled([translation, field])
     if auto_mask:
       field = AutoMask(dtype="float32", name="auto_mask")(field)
     if burn_in_calls:
