@@ -227,19 +227,6 @@ class Metrics:
     return "".join(f"{line}\n" for block in blocks for line in block)
 
 
-class WithoutAnswers:
-  """Metrics for what runs models on behalf of one who counts answers itself, as REST does: there the
-  time for JSON belongs to an answer, and requests whose JSON is bad are answered too."""
-
-  def __init__(self, metrics: Metrics):
-    self.ran = metrics.ran
-    self.examples = metrics.examples
-    self.value = metrics.value
-
-  def answered(self, model: str, api: str, entrypoint: str, status: str, seconds: float) -> None:
-    """Counted elsewhere."""
-
-
 def _micros(seconds: float) -> float:
   return round(seconds * _MICROSECONDS)
 

@@ -5,7 +5,6 @@ g3doc/api_rest.md). More than it has: the list of all models, `/healthz`, `/read
 answered, in a header.
 """
 
-import copy
 import logging
 import time
 
@@ -77,9 +76,7 @@ class Api:
     """
     self.is_stopping = False
     self._models = inference.models
-    uncounted = copy.copy(inference)
-    uncounted.metrics = metrics_lib.WithoutAnswers(metrics)
-    self._calls = rest_calls.Calls(uncounted)
+    self._calls = rest_calls.Calls(inference)
     self._metrics = metrics
     self._timeout = timeout_ms / 1e3 if timeout_ms > 0 else None
     self._headers = _CORS if cors else {}

@@ -16,7 +16,8 @@ class ConsistencyLoss(tf.Module, abc.ABC):
   the other tasks' predictions). It may own weights (`tf.Module` tracks them).
 
   Attributes:
-    needs: output name -> frames of the sample that are read, e.g. {"depth": (0, 1)}.
+    needs: output name -> frames of the sample that are read, e.g. {"depth": (0, 1)}; of tasks that take pairs, the
+      pairs (source, target), e.g. {"rotation": ((0, 1), (1, 0))}.
     needs_inputs: inputs beside the image that must be in the sample, e.g. ("intrinsics", "pose").
     weights: output name -> weight of this loss in the training of the module that performs the output's task: a
       number, or a schedule (callable of the global step). A module whose outputs are not named, or have weight 0,
@@ -44,8 +45,8 @@ class ConsistencyLoss(tf.Module, abc.ABC):
 
   @property
   @abc.abstractmethod
-  def needs(self) -> Mapping[str, tuple[int, ...]]:
-    """Output name -> frames read."""
+  def needs(self) -> Mapping[str, tuple[int, ...] | tuple[tuple[int, int], ...]]:
+    """Output name -> frames read, or pairs of frames."""
 
   @property
   def needs_inputs(self) -> tuple[str, ...]:

@@ -75,7 +75,9 @@ class ClosedFormTest(parameterized.TestCase):
     np.testing.assert_allclose(1 / s, [9.0, (10 - np.sqrt(100 - a * c)) / a])
     np.testing.assert_array_equal(face, 0)
     ring = _view([parts.disc((8, 0, 1), (-1, 0, 0), 2.0, "traffic sign", "metal", inner=1.0)])
-    s, _ = raycast.intersect(ring, 0, 31.5 + np.array([0.0, 4.9, 5.1, 9.9, 10.1]), 15.5 + np.zeros(5))
+    s, _ = raycast.intersect(
+      ring, 0, 31.5 + np.array([0.0, 4.9, 5.1, 9.9, 10.1]), 15.5 + np.zeros(5)
+    )
     np.testing.assert_allclose(s, [0, 0, 1 / 8, 1 / 8, 0])
 
   def test_end_of_a_tube(self):

@@ -48,8 +48,8 @@ class LabelsTest(absltest.TestCase):
   def test_all_classes_occur_and_nothing_else(self):
     counts = np.zeros(256, int)
     for domain, frames in (("street", 1), ("stills", 1)):
-      for index in range(12):
-        example = render.render(render.Job(domain, 32, 104, frames), "train", index)
+      for index in range(10):
+        example = render.render(render.Job(domain, 24, 78, frames), "train", index)
         counts += np.bincount(example["segmentation"].ravel(), minlength=256)
     ids = [c.id for c in classes.CLASSES]
     self.assertTrue(np.all(counts[ids] > 0), dict(zip(ids, counts[ids], strict=True)))
@@ -65,19 +65,21 @@ class LabelsTest(absltest.TestCase):
 
 class AppearanceTest(absltest.TestCase):
   def test_frames_agree_in_colour_where_nothing_hides(self):
-    for index, limit in ((2, 0.012), (3, 0.014)):
-      example = render.render(render.Job("street", 96, 312, noise=0.0), "train", index)
+    errors, steps = [], []
+    for index in (2, 3, 5):
+      example = render.render(render.Job("street", 64, 208, noise=0.0), "train", index)
       at, depth = _into_next(example)
       images = example["image"].astype(float) / 255
-      inside = ((at >= 0) & (at <= (310, 94))).all(-1) & (depth > 0.5)
+      inside = ((at >= 0) & (at <= (206, 62))).all(-1) & (depth > 0.5)
       there = _bilinear(example["depth"][1].astype(float), at)[..., 0]
       visible = inside & (np.abs(there - depth) < 0.01 * depth) & (example["rigid"][0, ..., 0] == 0)
       self.assertGreater(visible.mean(), 0.3)
-      error = np.abs(_bilinear(images[1], at) - images[0]).mean(-1)[visible]
-      unmoved = np.abs(images[1] - images[0]).mean(-1)[visible]
-      self.assertLess(error.mean(), limit)
-      self.assertLess(np.median(error), 0.006)
-      self.assertLess(error.mean(), 0.35 * unmoved.mean())
+      errors.append(np.abs(_bilinear(images[1], at) - images[0]).mean(-1)[visible])
+      steps.append(np.abs(images[1] - images[0]).mean(-1)[visible])
+    errors, steps = np.concatenate(errors), np.concatenate(steps)
+    self.assertLess(np.median(errors), 0.006)
+    self.assertLess(errors.mean(), 0.015)
+    self.assertLess(errors.mean(), 0.35 * steps.mean())
 
   def test_noise_is_as_strong_as_asked_for(self):
     clean, noisy = (
@@ -89,7 +91,7 @@ class AppearanceTest(absltest.TestCase):
 
   def test_stills_are_of_another_style(self):
     def spread(domain):
-      images = [render.render(render.Job(domain, 16, 52, 1), "train", i)["image"] for i in range(10)]
+      images = [render.render(render.Job(domain, 16, 52, 1), "train", i)["image"] for i in range(8)]
       return np.std([image.reshape(-1, 3).mean(0) for image in images], axis=0).mean()
 
     self.assertGreater(spread("stills"), 1.3 * spread("street"))

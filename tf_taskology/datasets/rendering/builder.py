@@ -49,9 +49,7 @@ class _Progress:
     if self._done == self._total or now - self._logged >= _LOG_SECONDS:
       self._logged = now
       seconds = now - self._start
-      logging.info(
-        "%s", progress_line(self._name, self._done, self._total, self._frames, seconds)
-      )
+      logging.info("%s", progress_line(self._name, self._done, self._total, self._frames, seconds))
 
 
 def progress_line(name: str, done: int, total: int, frames: int, seconds: float) -> str:
@@ -79,9 +77,7 @@ def _locked(folder: pathlib.Path, name: str) -> Iterator[None]:
     try:
       fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-      logging.info(
-        "%s/%s | another process renders it into %s; waiting", folder.name, name, folder
-      )
+      logging.info("%s/%s | another process renders it into %s; waiting", folder.name, name, folder)
       fcntl.flock(descriptor, fcntl.LOCK_EX)
     yield
   finally:

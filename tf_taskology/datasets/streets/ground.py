@@ -82,7 +82,10 @@ def _quarters(plan: Plan, draw: draws.Draw) -> list[p.Part]:
     if plan.crossing == NO_CROSSING:
       spans = [(-REACH, REACH, 0, 0)]
     else:
-      spans = [(-REACH, plan.crossing - cross.curb, 0, -1), (plan.crossing + cross.curb, REACH, 1, 0)]
+      spans = [
+        (-REACH, plan.crossing - cross.curb, 0, -1),
+        (plan.crossing + cross.curb, REACH, 1, 0),
+      ]
     for low, high, inset_low, inset_high in spans:
       y0, y1 = sorted((near, far))
       result.append(p.box((low, y0, -0.5), (high, y1, CURB), "sidewalk", "curb", walk))
@@ -98,6 +101,7 @@ def _markings(street: Street, gap: float, draw: draws.Draw) -> list[p.Part]:
   result = []
   style = draw.index(3)
   for x0, x1 in ((-REACH, -gap), (gap, REACH)):
+
     def stripe(y, half, look, x0=x0, x1=x1):
       return p.box((x0, y - half, 0), (x1, y + half, 0.008), "road", "paint_line", look)
 

@@ -10,6 +10,8 @@ from tf_taskology.datasets.streets import drive, ground, parts, people, surround
 
 Draw = draws.Draw
 
+_NARROWEST = 9.0  # metres, of a building
+
 
 @dataclasses.dataclass(frozen=True)
 class Body:
@@ -38,8 +40,9 @@ def _buildings(draw: Draw, street: ground.Street, low: float, high: float) -> li
   result = []
   for side in (-1, 1):
     x = low
-    while x < high:
-      width = 3.0 * (3 + draw.index(3))
+    while x + _NARROWEST <= high:
+      # Whole bays of 3 m, and none beyond the corner.
+      width = min(_NARROWEST + 3.0 * draw.index(3), 3.0 * ((high - x) // 3.0))
       gap = draw(2.5, 7.0) if street.suburb else (draw(3.0, 8.0) if draw.chance(0.2) else 0.0)
       make = surroundings.house if street.suburb else surroundings.block
       y = side * (street.front + draw(0.0, 1.5 if street.suburb else 0.0))
@@ -64,7 +67,8 @@ def _furniture(draw: Draw, street: ground.Street, low: float, high: float) -> li
     inward = math.pi if side > 0 else 0.0
 
     def put(made, x, y, yaw=0.0, radius=0.3):
-      result.append(_still(made, street, x, y, yaw, radius, ground.CURB))
+      if low <= x <= high:
+        result.append(_still(made, street, x, y, yaw, radius, ground.CURB))
 
     x = low + draw(0.0, 10.0)
     while x < high:
@@ -85,7 +89,7 @@ def _furniture(draw: Draw, street: ground.Street, low: float, high: float) -> li
       x = low
       while x < high:
         length = draw(6.0, 12.0)
-        if draw.chance(0.75):
+        if draw.chance(0.75) and x + length <= high:
           put(surroundings.barrier(draw, length), x + length / 2, y, 0.0, 0.4)
         if draw.chance(0.5):
           put(surroundings.bush(draw), x + draw(0, length), y + side * draw(0.8, 1.8), 0.0, 0.8)
@@ -172,7 +176,9 @@ def crowd(draw: Draw, street: ground.Street, count: int, view: tuple[float, floa
     if draw.chance(0.22):
       side = 1 if draw.chance(0.5) else -1
       y, yaw = side * draw(-1.0, street.curb), -side * math.pi / 2
-      motion = drive.Motion(drive.Path(street.start(x, y, yaw + draw(-0.3, 0.3))), 0, draw(0.9, 1.9))
+      motion = drive.Motion(
+        drive.Path(street.start(x, y, yaw + draw(-0.3, 0.3))), 0, draw(0.9, 1.9)
+      )
     else:
       yaw = draw.index(2) * math.pi + draw(-0.1, 0.1)
       speed = 0.0 if draw.chance(0.15) else draw(0.8, 1.9)

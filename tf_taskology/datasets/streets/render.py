@@ -83,9 +83,7 @@ def _picture(stage: shading.Stage, view: raycast.View, inverse, part, face) -> n
 def _generators(job: Job, split: str, index: int) -> list[np.random.Generator]:
   """Generators of an example's geometry and of its appearance."""
   key = [job.seed, DOMAINS.index(job.domain), SPLITS.index(split), index]
-  return [
-    np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(key).spawn(2)
-  ]
+  return [np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(key).spawn(2)]
 
 
 def sample_geometry(job: Job, split: str, index: int):

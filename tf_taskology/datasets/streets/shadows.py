@@ -95,7 +95,9 @@ def cast(world: scene.Scene, sun: np.ndarray, around: np.ndarray) -> ShadowMap:
   last = np.clip(np.ceil((most - low) / _CELL) + 1, 0, (x.size, y.size)).astype(int)
   for index in np.flatnonzero(world.casts_shadow & (first < last).all(1)):
     (x0, y0), (x1, y1) = first[index], last[index]
-    covered = _covered(world.parts[index], rotation[index], center[index], sun, x[x0:x1], y[y0:y1, None])
+    covered = _covered(
+      world.parts[index], rotation[index], center[index], sun, x[x0:x1], y[y0:y1, None]
+    )
     share[y0:y1, x0:x1][covered] = 0.0
   for _ in range(2):  # a soft rim of about half a metre
     padded = np.pad(share, 1, mode="edge")

@@ -67,7 +67,9 @@ def faces(world: scene.Scene, looks: m.Materials) -> Faces:
   half = np.einsum("fij,fj->fi", np.abs(axes), size)
   tile = looks.tile[world.material]
   spans = tile == 0
-  per_metre = np.where(spans[:, None], 0.5 / np.maximum(half, 1e-6), 1 / np.maximum(tile, 1e-6)[:, None])
+  per_metre = np.where(
+    spans[:, None], 0.5 / np.maximum(half, 1e-6), 1 / np.maximum(tile, 1e-6)[:, None]
+  )
   # Round parts show whole tiles around, so that no seam is seen.
   girth = 2 * np.pi * size[:, :2].mean(1)
   around = np.maximum(1.0, np.round(girth / np.maximum(tile, 1e-6)))

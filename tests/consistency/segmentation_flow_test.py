@@ -1,0 +1,87 @@
+import numpy as np
+import tensorflow as tf
+from absl.testing import parameterized
+
+from tests.geometry import moving_scene
+from tf_taskology.consistency import segmentation_flow
+from tf_taskology.tasks import motion
+
+
+def scene():
+  """(predictions that are true, inputs); logits that are a smooth function of the moving surface."""
+  frames = moving_scene.frames(32, 48)
+  names = ("depth", motion.ROTATION, motion.TRANSLATION, motion.MOTION_FIELD)
+  predictions = {name: frames[name] for name in names}
+  predictions["segmentation"] = frames["image"] / 20 - 6
+  inputs = {name: frames[name] for name in ("image", "intrinsics")}
+  pack = lambda items: {n: tf.constant(v[None].astype(np.float32)) for n, v in items.items()}
+  return pack(predictions), pack(inputs)
+
+
+def value(predictions, inputs, **arguments):
+  loss = segmentation_flow.SegmentationFlow(jit_compile=False, **arguments)
+  return loss(predictions, inputs)["logits"]
+
+
+class SegmentationFlowTest(tf.test.TestCase, parameterized.TestCase):
+  def test_true_motion_carries_logits_along_and_wrong_motion_does_not(self):
+    predictions, inputs = scene()
+    right = value(predictions, inputs)
+    self.assertLess(right, 0.1)  # of logits that differ by several, both directions
+    for name in (motion.ROTATION, motion.TRANSLATION, motion.MOTION_FIELD):
+      wrong = {**predictions, name: -predictions[name]}
+      self.assertGreater(value(wrong, inputs), 1.1 * right, name)
+
+  def test_distance_by_hand(self):
+    predictions, inputs = scene()
+    predictions.update(
+      {
+        n: tf.zeros_like(predictions[n])
+        for n in predictions
+        if n in (motion.ROTATION, motion.TRANSLATION, motion.MOTION_FIELD)
+      }
+    )
+    predictions["depth"] = tf.ones_like(predictions["depth"])
+    first = tf.zeros([1, 1, 32, 48, 2])
+    second = tf.concat([first[..., :1] + 1, first[..., 1:] - 3], axis=-1)
+    predictions["segmentation"] = tf.concat([first, second], axis=1)
+    self.assertAllClose(value(predictions, inputs), 2 * 2.0, rtol=1e-5)
+    self.assertAllClose(value(predictions, inputs, distance="l2"), 2 * 5.0, rtol=1e-5)
+
+  @parameterized.parameters(
+    ((), {"depth", "rotation", "translation", "motion_field", "segmentation"}),
+    (("flow",), {"segmentation"}),
+    (("source", "target"), {"depth", "rotation", "translation", "motion_field"}),
+  )
+  def test_stop_gradients(self, stop_gradients, trained):
+    predictions, inputs = scene()
+    with tf.GradientTape() as tape:
+      tape.watch(predictions)
+      loss = value(predictions, inputs, stop_gradients=stop_gradients)
+    gradients = tape.gradient(loss, predictions, unconnected_gradients="zero")
+    self.assertEqual({n for n, g in gradients.items() if tf.norm(g) > 0}, trained)
+
+  def test_nothing_in_view_weighs_nothing(self):
+    predictions, inputs = scene()
+    away = {**predictions, "translation": predictions["translation"] - [0.0, 0.0, 99.0]}
+    with tf.GradientTape() as tape:
+      tape.watch(away)
+      loss = value(away, inputs)
+    self.assertEqual(loss, 0)
+    for gradient in tape.gradient(loss, away, unconnected_gradients="zero").values():
+      self.assertTrue(np.all(np.isfinite(gradient)))
+
+  def test_xla_says_the_same(self):
+    predictions, inputs = scene()
+    compiled = segmentation_flow.SegmentationFlow()(predictions, inputs)["logits"]
+    self.assertAllClose(compiled, value(predictions, inputs), rtol=1e-4)
+
+  def test_refuses(self):
+    with self.assertRaisesRegex(ValueError, "distance"):
+      segmentation_flow.SegmentationFlow(distance="kl")
+    with self.assertRaisesRegex(ValueError, "stop_gradients"):
+      segmentation_flow.SegmentationFlow(stop_gradients=["target_depth"])
+
+
+if __name__ == "__main__":
+  tf.test.main()
