@@ -71,9 +71,16 @@ class MatchedDepthTest(tf.test.TestCase, parameterized.TestCase):
     _, distinctness = search(depth, inputs)
     self.assertAllClose(distinctness, np.zeros_like(distinctness), atol=2e-2)
 
-  def test_where_the_best_is_at_the_end_of_the_span_nothing_is_taught(self):
+  @parameterized.parameters(2.0, 4.0, 8.0)
+  def test_depth_that_is_far_too_far_is_called_back(self, factor):
     inputs, depth = scene()
-    _, weight = search(depth * 2.5, inputs)
+    log_factor, weight = search(depth * factor, inputs)
+    self.assertGreater(np.mean(weight), 0.1)
+    self.assertLess(np.sum(weight * log_factor) / np.sum(weight), -0.5)
+
+  def test_where_the_best_is_the_largest_multiple_nothing_is_taught(self):
+    inputs, depth = scene()
+    _, weight = search(depth * 0.4, inputs)
     self.assertLess(np.mean(weight), 0.1)
 
   def test_depth_of_frames_without_parallax_does_not_run_away(self):
@@ -136,7 +143,7 @@ class MatchedDepthTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
     ({"weights": {"normals": 1.0}}, "normals"),
     ({"span": 0.0}, "MatchedDepth.span"),
-    ({"candidates": 8}, "candidates must be an odd number >= 3"),
+    ({"candidates": 9}, "candidates must be one of 4, 7, 10"),
     ({"window": 2.0}, "window must be an odd number >= 1"),
     ({"frames": (0, 0)}, "two different"),
   )

@@ -21,9 +21,9 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
 
   One term, `log_l1`: mean over all pixels of w |log(depth) - log(matched depth)|. The matched depth is a constant for gradients.
   w = 1 - cost of the best match / mean cost of all multiples, both plus 0.01: near 0 where texture or parallax is too
-  small to tell depths apart, so that such frames teach little. It is 0 where the best multiple is the smallest or the
-  largest, for there the search has found a direction and no minimum (following it, depth of frames without parallax
-  runs away to infinity). The scene must stand still between the frames.
+  small to tell depths apart, so that such frames teach little. The search reaches further towards the camera than
+  away from it, and w is 0 where the best multiple is the largest. For far away all depths look alike: without these
+  two, depth that is once too far is never called back, and runs away. The scene must stand still between the frames.
   """
 
   def __init__(
@@ -31,7 +31,7 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     weights=None,
     labelled_weights=None,
     span: float = 0.6,
-    candidates: int = 9,
+    candidates: int = 13,
     window: int = 11,
     jit_compile: bool = True,
     frames: tuple[int, int] = (0, 1),
@@ -42,8 +42,8 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     Args:
       weights: see `ConsistencyLoss`, e.g. {"depth": 1.0}.
       labelled_weights: see `ConsistencyLoss`.
-      span: multiples reach from exp(-span) to exp(span).
-      candidates: how many multiples are tried, evenly spaced in log depth; odd, so that the prediction is one.
+      span: multiples reach from exp(-2 span) to exp(span).
+      candidates: how many multiples are tried, evenly spaced in log depth: 4, 7, 10, ..., so that the prediction is one.
       window: side of the window in which matches are judged, in pixels of the prediction; odd.
       jit_compile: run the loss under XLA.
       frames: the two frames of the sample.
@@ -55,11 +55,12 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     self._frames = views.check_frames("MatchedDepth", frames)
     if not span > 0:
       raise ValueError(f"MatchedDepth.span must be > 0. Received: {span!r}.")
-    for field, value, least in (("candidates", candidates, 3), ("window", window, 1)):
-      if not (isinstance(value, int) and value >= least and value % 2):
-        raise ValueError(
-          f"MatchedDepth.{field} must be an odd number >= {least}. Received: {value!r}."
-        )
+    if not (isinstance(candidates, int) and candidates >= 4 and candidates % 3 == 1):
+      raise ValueError(
+        f"MatchedDepth.candidates must be one of 4, 7, 10, .... Received: {candidates!r}."
+      )
+    if not (isinstance(window, int) and window >= 1 and window % 2):
+      raise ValueError(f"MatchedDepth.window must be an odd number >= 1. Received: {window!r}.")
     super().__init__(weights, labelled_weights, name)
     self._span, self._candidates, self._window = span, candidates, window
     self._terms = (
@@ -92,8 +93,8 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     """
     pair = views.Pair(image, intrinsics, pose, self._frames, depth.shape[-3:-1], depth.dtype)
     source, _ = pair.directions(depth)
-    step = 2 * self._span / (self._candidates - 1)
-    logs = step * (tf.range(self._candidates, dtype=depth.dtype) - self._candidates // 2)
+    step = 3 * self._span / (self._candidates - 1)
+    logs = step * tf.range(self._candidates, dtype=depth.dtype) - 2 * self._span
     costs = tf.map_fn(lambda log: self._cost(pair, source * tf.exp(log)), logs)
     best = tf.argmin(costs, axis=0, output_type=tf.int32)
     inner = tf.clip_by_value(best, 1, self._candidates - 2)
@@ -111,8 +112,7 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     known = tf.cast(costs < _NEVER, depth.dtype)
     mean = tf.math.divide_no_nan(tf.reduce_sum(costs * known, axis=0), tf.reduce_sum(known, axis=0))
     distinctness = tf.clip_by_value(1 - (at + _NOISE) / (mean + _NOISE), 0, 1)
-    inside = (best > 0) & (best < self._candidates - 1)
-    usable = judged & inside & (source > 0)
+    usable = judged & (best < self._candidates - 1) & (source > 0)
     return log_factor, tf.where(usable, distinctness, tf.zeros_like(distinctness))
 
   def _compute(self, depth, image, intrinsics, pose):

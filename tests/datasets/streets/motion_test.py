@@ -67,14 +67,12 @@ class MotionTest(parameterized.TestCase):
     self.assertGreater(still, 4000)
 
   def test_a_point_and_its_image_are_the_same_point_of_the_body(self):
-    # Away from occlusions the way back leads to where it began.
     job = render.Job("street", 32, 104)
     for index in range(3):
       example = render.render(job, "train", index)
       rigid = example["rigid"][0, ..., 0]
       forward = motion.object_motion(example, 1).numpy()[0]
-      at, depth = _warp(example, 0, 1, forward)
-      # In frame 1's axes, the way there; in frame 0's, the way back: opposite world vectors.
+      # The label is in the axes of frame 1.
       there = forward @ example["pose"][1, :3, :3].T
       for body in np.unique(rigid[rigid > 0]):
         a, b = example["rigid_pose"][0, body], example["rigid_pose"][1, body]

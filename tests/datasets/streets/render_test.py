@@ -131,6 +131,7 @@ class ReproducibilityTest(parameterized.TestCase):
     ({"seed": -1}, "seed is -1"),
     ({"noise": -0.1}, "noise is -0.1"),
     ({"frames": 0}, "frames is 0"),
+    ({"frames": 61}, "frames is 61; expected 1 to 60"),
     ({"domain": "stills"}, "frames is 3; expected 1"),
   )
   def test_bad_jobs_are_refused(self, changes, message):

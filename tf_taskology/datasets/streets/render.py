@@ -22,6 +22,7 @@ SPLITS = ("train", "validation", "test")
 
 # Samples of a pixel's colour where one is not enough: each in a row and a column of its own.
 _OFFSETS = np.array([(-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375)])
+_MOST_FRAMES = 60  # a faster drive would leave the street
 _STYLES = {"street": styles.street, "stills": styles.stills}
 
 
@@ -32,7 +33,7 @@ class Job:
   Attributes:
     domain: "street" (video from a car) or "stills" (single photographs).
     height, width: of the images, pixels.
-    frames: of an example, 0.1 s apart; 1 for stills.
+    frames: of an example, 0.1 s apart, at most 60; 1 for stills.
     seed: of the whole data set, at least 0.
     noise: standard deviation of the sensor's noise, of a full scale of 1.
   """
@@ -49,8 +50,9 @@ class Job:
       raise ValueError(f"domain is {self.domain!r}; expected one of {DOMAINS}")
     if self.height < 8 or self.width < 8:
       raise ValueError(f"image size is {self.height}x{self.width}; expected at least 8x8 pixels")
-    if self.frames < 1 or (self.domain == "stills" and self.frames != 1):
-      expected = "1, for stills stand alone" if self.domain == "stills" else "at least 1"
+    most = 1 if self.domain == "stills" else _MOST_FRAMES
+    if not 1 <= self.frames <= most:
+      expected = "1, for stills stand alone" if most == 1 else f"1 to {most}"
       raise ValueError(f"frames is {self.frames}; expected {expected}")
     if self.seed < 0:
       raise ValueError(f"seed is {self.seed}; expected an integer of at least 0")
