@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
-from serving import errors, saved_model, tensor_reading, tensor_writing, tf_library, wire_format
+from serving import (
+  errors,
+  memory,
+  saved_model,
+  tensor_reading,
+  tensor_writing,
+  tf_library,
+  wire_format,
+)
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -125,12 +133,14 @@ def run(model: saved_model.SavedModel, version: int, request: Request, options: 
   with _fed_tensors(signature, request) as feeds:
     aliases = _output_aliases(signature, request)
     head = _model_spec(spec.name, name, version)
-    return model.run(
+    answer = model.run(
       feeds,
       [signature.outputs[alias] for alias in aliases],
       options.timeout_ms,
       lambda tensors: _response(head, aliases, tensors, options.as_content),
     )
+  memory.return_later(len(request.data) + len(answer))
+  return answer
 
 
 def _input(data: bytes, start: int, end: int) -> tuple[str, list[tuple[int, int]]]:

@@ -1,12 +1,10 @@
 """A loaded version that requests hold on to while they use it."""
 
 import contextlib
-import ctypes
-import gc
 import threading
 from collections.abc import Callable, Iterator
 
-from serving import saved_model
+from serving import memory, saved_model
 
 
 class Servable:
@@ -62,16 +60,5 @@ class Servable:
   def _close(self) -> None:
     self.model.close()
     self.model = None
-    return_memory()
+    memory.return_now()
     self._on_closed()
-
-
-def return_memory() -> None:
-  """Hands memory that was freed back to the operating system, as far as the allocator can.
-
-  With `TF_ONEDNN_USE_SYSTEM_ALLOCATOR`, see `tf_library.load`, that is all that a version took.
-  """
-  gc.collect()
-  trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
-  if trim is not None:
-    trim(0)

@@ -64,7 +64,7 @@ class CameraTest(absltest.TestCase):
       )
     self.assertLess(max(speeds), 15.1)
     self.assertGreater(np.mean(np.array(speeds) == 0), 0.03)
-    self.assertGreater(np.mean(np.array(speeds) > 8), 0.15)
+    self.assertGreater(np.mean(np.array(speeds) > 8), 0.08)
     self.assertGreater(np.mean(np.array(turns) > 1.0), 0.1)
     self.assertLess(max(turns), 10.0)
 
