@@ -37,7 +37,7 @@ class LayoutTest(absltest.TestCase):
     away = np.full((21, 2), 500.0)
     slow, fast, parked = self._car(20, 1.0), self._car(0, 12.0), self._car(60)
     self.assertEqual(layout.keep_apart([slow, fast], away, times, []), [slow])
-    self.assertEqual(layout.keep_apart([slow, fast], away, times[:3], []), [slow, fast])
+    self.assertEqual(layout.keep_apart([slow, fast], away[:3], times[:3], []), [slow, fast])
     self.assertEqual(layout.keep_apart([self._car(40, 10.0)], away, times, [parked]), [])
     camera = np.stack([15 * times, 0 * times], 1)
     self.assertEqual(layout.keep_apart([slow], camera, times, []), [])
