@@ -7,16 +7,30 @@ of the same size and wrong after the last large one. The allocator is the proces
 import ctypes
 import functools
 import gc
+import os
 import threading
 import time
 
 _LARGE = 4 << 20  # bytes of request and answer that may leave something worth returning
 _QUIET_SECONDS = 5.0  # without a large request, before memory is returned
+_M_ARENA_MAX = -8  # malloc.h
+
+
+def prepare() -> None:
+  """Makes TensorFlow and gRPC give back what they free; to be called before either does anything.
+
+  TensorFlow's oneDNN allocator keeps whatever it ever had; the system's gives the memory of a dropped
+  version back, and costs at most 3 % of a convolutional network's time. Of the system's arenas there
+  are eight for each processor: each one keeps pieces of gRPC's large messages, 100 MB in all.
+  """
+  os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
+  set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc only
+  if set_option is not None and "MALLOC_ARENA_MAX" not in os.environ:
+    set_option(_M_ARENA_MAX, 2 + (os.cpu_count() or 1) // 8)
 
 
 def return_now() -> None:
-  """Returns what the allocator can. The memory of a dropped version is among that, because of
-  `TF_ONEDNN_USE_SYSTEM_ALLOCATOR`; see `tf_library.load`."""
+  """Returns what the allocator can."""
   gc.collect()
   trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
   if trim is not None:

@@ -10,7 +10,7 @@ import functools
 import os
 from collections.abc import Sequence
 
-from serving import errors, lazy_tensorflow
+from serving import errors, lazy_tensorflow, memory
 
 _LIBRARY_FILE = "libtensorflow_cc.so.2"
 
@@ -87,9 +87,7 @@ def load() -> ctypes.CDLL:
   Raises:
     OSError: if it is not there or cannot be opened.
   """
-  # TensorFlow's oneDNN allocator keeps whatever it ever had; the system's gives the memory of a
-  # dropped version back, and costs at most 3 % of a convolutional network's time.
-  os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
+  memory.prepare()
   folder = os.path.dirname(lazy_tensorflow.package_spec().origin)
   library = ctypes.CDLL(os.path.join(folder, _LIBRARY_FILE))
   for name, (result, arguments) in _FUNCTIONS.items():

@@ -80,6 +80,15 @@ class FlipTest(tf.test.TestCase):
     self.assertAllClose(mirrored_depths[0], depths[0, :, ::-1], atol=1e-4)
     self.assertGreater(np.abs(pixels[0] - mirrored_pixels[0]).max(), 1)
 
+  def test_object_motion_is_mirrored_as_a_vector(self):
+    motion = np.random.RandomState(0).normal(size=[2, 2, _HEIGHT, _WIDTH, 3])
+    labels = {name: tf.constant(motion) for name in ("object_motion", "object_motion_back")}
+    batch = {**self.batch, element.LABELS: labels}
+    flipped = element.flip_left_right(batch, tf.constant([True, False]))[element.LABELS]
+    for name in labels:
+      self.assertAllClose(flipped[name][0], motion[0, :, :, ::-1] * [-1, 1, 1])
+      self.assertAllClose(flipped[name][1], motion[1])
+
   def test_works_without_pose_and_labels(self):
     batch = {k: v for k, v in self.batch.items() if k not in (element.POSE, element.LABELS)}
     flipped = element.flip_left_right(batch, tf.constant([True, False]))

@@ -20,6 +20,8 @@ POSE = "pose"
 LABELS = "labels"
 SAMPLE_ID = "sample_id"
 
+_VECTORS = ("normals", "object_motion", "object_motion_back")  # labels in the camera's axes
+
 
 def select(element: Mapping, num_frames: int, labels: Sequence[str], pose: bool) -> dict:
   """The first `num_frames` frames with the named labels, and the pose if asked for."""
@@ -80,9 +82,9 @@ def subsample(labels: Mapping[str, tf.Tensor], height: int, width: int) -> dict[
 def flip_left_right(batch: Mapping, flipped: tf.Tensor) -> dict:
   """Mirrors samples of a batch, with everything that the mirror changes.
 
-  The image and labels are reversed along x, normals change the sign of n_x, the principal point moves to
-  width - 1 - cx, and the world is mirrored too (pose -> S pose S with S = diag(-1, 1, 1, 1)), so that relative
-  poses still describe the mirrored pictures.
+  The image and labels are reversed along x, vectors (normals, object motion) change the sign of x, the principal
+  point moves to width - 1 - cx, and the world is mirrored too (pose -> S pose S with S = diag(-1, 1, 1, 1)), so that
+  relative poses still describe the mirrored pictures.
 
   Args:
     batch: elements with a batch axis in front.
@@ -108,7 +110,7 @@ def flip_left_right(batch: Mapping, flipped: tf.Tensor) -> dict:
     labels = {}
     for name, label in batch[LABELS].items():
       mirrored = tf.reverse(label, axis=[3])
-      if name == "normals":
+      if name in _VECTORS:
         mirrored *= tf.constant([-1.0, 1.0, 1.0], label.dtype)
       labels[name] = choose(mirrored, label)
     result[LABELS] = labels
