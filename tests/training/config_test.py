@@ -112,7 +112,7 @@ class MistakesTest(parameterized.TestCase):
       collective.module("dpeth")
 
 
-class CollectiveTest(parameterized.TestCase):
+class CollectiveTest(absltest.TestCase):
   def test_who_needs_whom(self):
     collective = config.parse([_BASE])
     depth, normals = collective.modules
@@ -120,16 +120,14 @@ class CollectiveTest(parameterized.TestCase):
     self.assertEqual(collective.peers_of(normals), {"depth": ("depth",)})
     self.assertEqual(collective.labels_of(depth), ("depth",))
     self.assertEqual(collective.labels_of(normals), ("normals",))
-    self.assertTrue(collective.needs_pose(collective.mediated(depth)))
-    self.assertFalse(collective.needs_pose(collective.mediated(normals)))
+    self.assertFalse(collective.needs_pose(collective.mediated(depth)))
     self.assertIsInstance(collective, experiment.Collective)
 
-  @parameterized.parameters("gin/rooms/agreement.gin", "gin/rooms/plain.gin")
-  def test_agreement_alone_reads_no_second_view(self, gin_file):
-    collective = config.parse([gin_file])
+  def test_matched_depth_reads_poses(self):
+    collective = config.parse(["gin/rooms/matched_depth.gin"])
     depth, normals = collective.modules
-    for module in (depth, normals):
-      self.assertFalse(collective.needs_pose(collective.mediated(module)))
+    self.assertTrue(collective.needs_pose(collective.mediated(depth)))
+    self.assertFalse(collective.needs_pose(collective.mediated(normals)))
 
   def test_two_views_read_poses_and_the_normals_labels(self):
     collective = config.parse(["gin/rooms/two_views.gin"])

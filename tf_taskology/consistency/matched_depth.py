@@ -121,7 +121,8 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     own = tf.concat([depth[:, frame] for frame in self._frames], axis=0)
     known = own > 0
     error = tf.math.log(tf.where(known, own, tf.ones_like(own))) - tf.math.log(matched)
-    return {"log_l1": tf.reduce_mean(weight * tf.cast(known, depth.dtype) * tf.abs(error))}
+    error = (weight * tf.cast(known, depth.dtype) * error)[..., 0]
+    return {"log_l1": tf.reduce_mean(tf.abs(_window_sum(error, self._window))) / self._window**2}
 
   def _cost(self, pair, depth):
     """How badly the views match, [2 batch, height, width, 1]."""

@@ -10,6 +10,7 @@ class Optimization:
     optimizer: name of a class in `tf.keras.optimizers`, e.g. "Adam", "AdamW", "SGD".
     learning_rate: peak learning rate.
     warmup_steps: steps of linear growth from 0.
+    warmup_share: the same as a share of `decay_steps`, in place of `warmup_steps`.
     decay: "constant", or "cosine" down to `final_fraction` of the peak at `decay_steps`.
     decay_steps: global step at which the cosine ends; after it the rate stays.
     final_fraction: see `decay`.
@@ -22,6 +23,7 @@ class Optimization:
     optimizer: str = "Adam",
     learning_rate: float = 1e-3,
     warmup_steps: int = 0,
+    warmup_share: float = 0.0,
     decay: str = "constant",
     decay_steps: int | None = None,
     final_fraction: float = 0.05,
@@ -36,6 +38,12 @@ class Optimization:
       raise ValueError(f"Optimization.learning_rate must be > 0. Received: {learning_rate!r}.")
     if decay not in ("constant", "cosine"):
       raise ValueError(f"Optimization.decay must be 'constant' or 'cosine'. Received: {decay!r}.")
+    if not 0 <= warmup_share < 1 or (warmup_share and (warmup_steps or not decay_steps)):
+      raise ValueError(
+        "Optimization.warmup_share must be in [0, 1), needs decay_steps and stands in place of warmup_steps. Received: "
+        f"warmup_share={warmup_share!r}, decay_steps={decay_steps!r}, warmup_steps={warmup_steps!r}."
+      )
+    warmup_steps = warmup_steps or int(warmup_share * (decay_steps or 0))
     if decay == "cosine" and not (decay_steps and decay_steps > warmup_steps >= 0):
       raise ValueError(
         "Optimization.decay = 'cosine' needs decay_steps > warmup_steps >= 0. "

@@ -27,8 +27,8 @@ _SPLIT = flags.DEFINE_string(
   "split", None, "Split in place of test, e.g. validation to choose settings on."
 )
 
-_MATCHED = "gin/rooms/depth_normals.gin"
-_AGREEMENT = "gin/rooms/agreement.gin"
+_AGREEMENT = "gin/rooms/depth_normals.gin"
+_MATCHED = "gin/rooms/matched_depth.gin"
 _PLAIN = "gin/rooms/plain.gin"
 _TWO_VIEWS = "gin/rooms/two_views.gin"
 _STRONG = "gin/rooms/strong_augmentation.gin"
@@ -59,7 +59,7 @@ def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
     arm("agreement synchronous", "synchronous", _AGREEMENT),
     arm("matched depth distributed", "distributed", _MATCHED),
     arm(
-      "matched depth with strong augmentation",
+      "agreement with strong augmentation",
       "distributed",
       _STRONG,
       "start with strong augmentation",
