@@ -21,10 +21,12 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
   warped by each, and the prediction is held to the plane that matches best in the window around the pixel (cf. Depth Hints, Watson et
   al. 2019). The pose between the frames is in metres, so this sees the scale of depth, on images without any label.
 
-  One term, `log_l1`: mean over all pixels of w |log(depth) - log(matched depth)|, with w = 1 - cost of the best plane / mean
-  cost of all planes, both plus 0.01: near 0 where texture or parallax is too small to tell depths apart, and 0 where the best
-  is the nearest or the farthest plane. The matched depth is a function of the images alone: if it followed the prediction,
-  the two could drift away together. The scene must stand still between the frames.
+  One term, `log_l1`: mean over all windows of |mean over the window of w (log(depth) - log(matched depth))|, with w = 1 - cost
+  of the best plane / mean cost of all planes, both plus 0.01: near 0 where texture or parallax is too small to tell depths
+  apart, and 0 where the best is the nearest or the farthest plane. Windows are compared as wholes, for a plane that faces the
+  camera says where a surface is and nothing of its slope: compared pixel by pixel, it flattens depth. And the matched depth is a
+  function of the images alone: if it followed the prediction, the two could drift away together. The scene must stand
+  still between the frames.
   """
 
   def __init__(
