@@ -29,21 +29,20 @@ _QUIET = {
 
 
 def main(argv: Sequence[str]) -> int:
-  """Serves until SIGTERM or SIGINT.
+  """Serves until SIGTERM or SIGINT, and ends the process.
 
   Args:
     argv: the command line, program's name first.
 
   Returns:
-    The process's exit status.
+    The process's exit status, where the command line asks for nothing to be served.
   """
   begin = time.monotonic()
   _set_up_log()
   for name, value in _QUIET.items():
     os.environ.setdefault(name, value)
   stopping = threading.Event()
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, lambda *unused: stopping.set())
+  _set_on_signals(stopping)
   from serving import errors, flags, lazy_tensorflow
 
   try:
@@ -62,13 +61,18 @@ def main(argv: Sequence[str]) -> int:
   for name in parsed.ineffective:
     _log.info("--%s has no effect in this server", name)
   try:
-    return _serve(parsed.values, stopping, begin)
+    _serve(parsed.values, stopping, begin)
+    status = 0
   except errors.StatusError as error:
     print(f"Failed to start server. Error: {error}", flush=True)
-    return _START_FAILED
+    status = _START_FAILED
+  # Not by way of the interpreter's end: that waits for threads, also for one that is inside TensorFlow.
+  logging.shutdown()
+  sys.stdout.flush()
+  os._exit(status)
 
 
-def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float) -> int:
+def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float) -> None:
   """Loads models, opens the ports, and returns after the signal to stop."""
   from serving import metrics, profiler, services, startup, transport
 
@@ -82,7 +86,7 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
   models.start()
   try:
     if flags.wait_for_models and not models.wait_until_servable(stopping):
-      return 0
+      return
     handlers = grpc_services.handlers()
     if flags.enable_grpc_healthcheck_service:
       handlers.append(health.handler())
@@ -98,22 +102,36 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
       startup.announce_rest(flags, rest.port, time.monotonic() - begin)
     stopping.wait()
     is_drained = _drain(server, rest, health, grpc_services, flags.drain_seconds)
-    return 0
   finally:
-    is_idle = is_drained and models.stop(_LOAD_END_SECONDS) and grpc_services.wait_until_idle(0.0)
+    is_idle = models.stop(_LOAD_END_SECONDS) and is_drained
     _log.info("stopped" if is_idle else "stopped; a load or a request was cut off")
-    if stopping.is_set() and not is_idle:
-      # A thread is still inside TensorFlow. Ending the interpreter would wait for it, or crash.
-      logging.shutdown()
-      sys.stdout.flush()
-      os._exit(0)
+
+
+def _set_on_signals(event: threading.Event) -> None:
+  """Sets an event on SIGTERM or SIGINT.
+
+  Python runs a handler only in the main thread, when that next gets to the interpreter. A signal that
+  another thread receives, or that comes just before the main thread blocks, would wake nobody. So
+  its number is written to a pipe, at once and whoever receives it, and a thread reads that.
+  """
+  reading, writing = os.pipe()
+  os.set_blocking(writing, False)
+  signal.set_wakeup_fd(writing)
+  for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *unused: None)
+
+  def wait():
+    os.read(reading, 1)
+    event.set()
+
+  threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def _drain(server, rest, health, grpc_services, seconds: float) -> bool:
   """Takes no new requests and waits for those under way, over gRPC and HTTP at the same time.
 
   Returns:
-    Whether all of those over HTTP were answered.
+    Whether all of them were answered.
   """
   _log.info("stopping: no new requests, waiting for those under way")
   drained_by = time.monotonic() + seconds
@@ -122,8 +140,7 @@ def _drain(server, rest, health, grpc_services, seconds: float) -> bool:
   is_drained = rest is None or rest.stop(seconds)
   grpc_stopped.wait()
   # A run whose client gave up goes on for a moment after gRPC has forgotten the request.
-  grpc_services.wait_until_idle(max(drained_by - time.monotonic(), 0.0))
-  return is_drained
+  return grpc_services.wait_until_idle(max(drained_by - time.monotonic(), 0.0)) and is_drained
 
 
 def _print_version() -> None:
