@@ -2,32 +2,10 @@
 
 import dataclasses
 import os
-import sys
 
-from google.protobuf import (
-  descriptor_pb2,
-  descriptor_pool,
-  message,
-  message_factory,
-  text_format,
-  wrappers_pb2,
-)
-
-from serving import errors
+from serving import errors, missing_protos, text_protos
 
 _PER_MODEL_FILE = "batching_params.pbtxt"
-
-# Fields of the message: number, and type: a wrapper message (so that "not set" differs from 0) or a
-# plain one.
-_WRAPPED = {
-  "max_batch_size": (1, "Int64Value"),
-  "batch_timeout_micros": (2, "Int64Value"),
-  "max_enqueued_batches": (3, "Int64Value"),
-  "num_batch_threads": (4, "Int64Value"),
-  "thread_pool_name": (5, "StringValue"),
-  "enable_large_batch_splitting": (8, "BoolValue"),
-  "max_execution_batch_size": (9, "Int64Value"),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,61 +132,16 @@ def read_parameters(path: str) -> Parameters:
   Raises:
     errors.StatusError: INVALID_ARGUMENT or NOT_FOUND.
   """
+  parsed = missing_protos.BatchingParameters()
+  text_protos.read(path, parsed)
+  set_values = {field.name: value for field, value in parsed.ListFields()}
+  sizes = tuple(set_values.pop("allowed_batch_sizes", ()))
+  plain = {name: getattr(value, "value", value) for name, value in set_values.items()}
   try:
-    with open(path, encoding="utf-8") as file:
-      text = file.read()
-  except OSError as error:
-    raise errors.StatusError("NOT_FOUND", f"{path}; {error.strerror}") from error
-  parsed = _message_class()()
-  try:
-    text_format.Parse(text, parsed)
-  except text_format.ParseError as error:
-    kind = parsed.DESCRIPTOR.full_name
-    print(f"Error parsing text-format {kind}: {error}", file=sys.stderr, flush=True)
-    raise errors.StatusError("INVALID_ARGUMENT", f"Invalid protobuf file: '{path}'") from error
-  values = {name: getattr(parsed, name).value for name in _WRAPPED if parsed.HasField(name)}
-  try:
-    return Parameters(
-      **values,
-      allowed_batch_sizes=tuple(parsed.allowed_batch_sizes),
-      pad_variable_length_inputs=parsed.pad_variable_length_inputs,
-    )
+    return Parameters(allowed_batch_sizes=sizes, **plain)
   except errors.StatusError as error:
     raise errors.StatusError(error.code, f"{error.message} (in {path})") from error
 
 
 def _refuse(text: str) -> None:
   raise errors.StatusError("INVALID_ARGUMENT", text)
-
-
-def _message_class() -> type[message.Message]:
-  """BatchingParameters as session_bundle_config.proto declares it; PyPI's package lacks it."""
-  wrappers = "google/protobuf/wrappers.proto"
-  file = descriptor_pb2.FileDescriptorProto(
-    name="tensorflow_serving/servables/tensorflow/batching_parameters.proto",
-    package="tensorflow.serving",
-    syntax="proto3",
-    dependency=[wrappers],
-  )
-  declared = file.message_type.add(name="BatchingParameters")
-  field = descriptor_pb2.FieldDescriptorProto
-  for name, (number, kind) in _WRAPPED.items():
-    declared.field.add(
-      name=name,
-      number=number,
-      type=field.TYPE_MESSAGE,
-      type_name=f".google.protobuf.{kind}",
-      label=field.LABEL_OPTIONAL,
-    )
-  declared.field.add(
-    name="allowed_batch_sizes", number=6, type=field.TYPE_INT64, label=field.LABEL_REPEATED
-  )
-  declared.field.add(
-    name="pad_variable_length_inputs", number=7, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL
-  )
-  pool = descriptor_pool.DescriptorPool()
-  pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-  pool.Add(file)
-  return message_factory.GetMessageClass(
-    pool.FindMessageTypeByName("tensorflow.serving.BatchingParameters")
-  )

@@ -4,14 +4,13 @@ import dataclasses
 import os
 from collections.abc import Collection, Mapping
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 from tensorflow.core.protobuf import config_pb2
 from tensorflow_serving.config import (
   file_system_storage_path_source_pb2,
   model_server_config_pb2,
 )
 
-from serving import errors, text_protos, version_source
+from serving import errors, missing_protos, text_protos, version_source
 
 _PLATFORM = "tensorflow"
 _DEPRECATED_TENSORFLOW = 1  # ModelConfig.model_type TENSORFLOW
@@ -165,7 +164,7 @@ def read_tls(path: str) -> Tls:
   Raises:
     errors.StatusError: INVALID_ARGUMENT if it does not parse or lacks key or certificate.
   """
-  config = _ssl_config_class()()
+  config = missing_protos.SSLConfig()
   text_protos.read(path, config)
   if not config.server_key or not config.server_cert:
     raise errors.StatusError(
@@ -188,28 +187,6 @@ def read_session_config(path: str) -> config_pb2.ConfigProto:
   config = config_pb2.ConfigProto()
   text_protos.read(path, config)
   return config
-
-
-def _ssl_config_class() -> type[message.Message]:
-  """SSLConfig as tensorflow_serving/config/ssl_config.proto declares it; PyPI's package lacks it."""
-  file = descriptor_pb2.FileDescriptorProto(
-    name="tensorflow_serving/config/ssl_config.proto",
-    package="tensorflow.serving",
-    syntax="proto3",
-  )
-  declared = file.message_type.add(name="SSLConfig")
-  field = descriptor_pb2.FieldDescriptorProto
-  types = {
-    "server_key": field.TYPE_STRING,
-    "server_cert": field.TYPE_STRING,
-    "custom_ca": field.TYPE_STRING,
-    "client_verify": field.TYPE_BOOL,
-  }
-  for number, (name, kind) in enumerate(types.items(), start=1):
-    declared.field.add(name=name, number=number, type=kind, label=field.LABEL_OPTIONAL)
-  pool = descriptor_pool.DescriptorPool()
-  pool.Add(file)
-  return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))
 
 
 def _invalid(text: str) -> errors.StatusError:

@@ -18,6 +18,7 @@ from serving import (
   classification,
   errors,
   example_input,
+  memory,
   metrics,
   model_manager,
   multi_inference,
@@ -202,6 +203,7 @@ class _Counted:
     return self
 
   def __exit__(self, kind, error, trace) -> None:
+    memory.return_later()
     counted = self._inference.metrics
     if self._model is not None and self._model.has_run:
       counted.ran(self._name, self._api, _RUNTIME, self._model.seconds)

@@ -2,7 +2,7 @@
 
   python -m serving.model_server --port=8500 --model_name=depth --model_base_path=/abs/exports/depth
 
-Importing this module does nothing but define `main`; the rest is imported after the environment is
+Importing this module does little but define `main`; the rest is imported after the environment is
 set, because TensorFlow's and gRPC's libraries read it when they load.
 """
 
@@ -14,6 +14,8 @@ import threading
 import time
 import types
 from collections.abc import Sequence
+
+from serving import memory
 
 _log = logging.getLogger("serving")
 
@@ -41,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
   _set_up_log()
   for name, value in _QUIET.items():
     os.environ.setdefault(name, value)
+  memory.prepare()  # before there are threads: each takes an arena of its own as long as it may
   stopping = threading.Event()
   _set_on_signals(stopping)
   from serving import errors, flags, lazy_tensorflow

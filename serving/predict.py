@@ -13,7 +13,6 @@ from tensorflow_serving.apis import model_pb2, predict_pb2
 
 from serving import (
   errors,
-  memory,
   saved_model,
   tensor_reading,
   tensor_writing,
@@ -133,14 +132,12 @@ def run(model: saved_model.SavedModel, version: int, request: Request, options: 
   with _fed_tensors(signature, request) as feeds:
     aliases = _output_aliases(signature, request)
     head = _model_spec(spec.name, name, version)
-    answer = model.run(
+    return model.run(
       feeds,
       [signature.outputs[alias] for alias in aliases],
       options.timeout_ms,
       lambda tensors: _response(head, aliases, tensors, options.as_content),
     )
-  memory.return_later(len(request.data) + len(answer))
-  return answer
 
 
 def _input(data: bytes, start: int, end: int) -> tuple[str, list[tuple[int, int]]]:

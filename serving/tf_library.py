@@ -10,7 +10,7 @@ import functools
 import os
 from collections.abc import Sequence
 
-from serving import errors, lazy_tensorflow, memory
+from serving import errors, lazy_tensorflow
 
 _LIBRARY_FILE = "libtensorflow_cc.so.2"
 
@@ -87,7 +87,6 @@ def load() -> ctypes.CDLL:
   Raises:
     OSError: if it is not there or cannot be opened.
   """
-  memory.prepare()
   folder = os.path.dirname(lazy_tensorflow.package_spec().origin)
   library = ctypes.CDLL(os.path.join(folder, _LIBRARY_FILE))
   for name, (result, arguments) in _FUNCTIONS.items():

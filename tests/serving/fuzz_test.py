@@ -63,7 +63,8 @@ class FuzzTest(absltest.TestCase):
     third = max(len(self._sizes) // 3, 1)
     before, after = np.mean(self._sizes[:third]), np.mean(self._sizes[-third:])
     logging.info("memory %.1f -> %.1f MB, %d requests", before / 1e6, after / 1e6, total)
-    self.assertLess(after / before, 1.01 if total >= _FULL_RUN else 1.1)
+    # A short run ends before the largest of the requests, which the heap keeps room for, have all come by.
+    self.assertLess(after / before, 1.01 if total >= _FULL_RUN else 1.2)
 
   def _assert_good_request_is_answered(self) -> None:
     response = self.server.predict(hostile_requests.good_request())

@@ -25,9 +25,9 @@ class MemoryTest(absltest.TestCase):
     large = exports.request(x=np.ones([_FLOATS, 1], np.float32))
     for _ in range(4):
       server.predict(large, metadata=[("x-tensor-content", "1")])
-    server_process.wait_for(
-      lambda: process.memory_info().rss - before < 50e6, "large requests' memory to be returned"
-    )
+    grown = lambda: process.memory_info().rss - before
+    server_process.wait_for(lambda: grown() < 50e6, "large requests' memory to be returned")
+    self.assertLess(grown(), 50e6)
 
 
 if __name__ == "__main__":
