@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serving import errors, tensor_writing, tf_library
+from serving import errors, tensor_head, tensor_writing, tf_library
 
 _STRING = 7  # DT_STRING
 
@@ -106,7 +106,7 @@ def _join_strings(tensors: Sequence[int], padding: int, sizes: tuple[int, ...]) 
     row = 2 * math.prod(sizes[1:])  # a string is two pieces
     first = tensor_writing.string_values(tensors[-1])[:row]
     values += first * padding
-  data = b"".join([tensor_writing.head(_STRING, sizes), *values])
+  data = b"".join([tensor_head.head(_STRING, sizes), *values])
   made = library.TF_AllocateTensor(1, None, 0, 4)
   with tf_library.Status() as status:
     library.TF_TensorFromProto(tf_library.view(data), made, status)

@@ -142,6 +142,12 @@ _EFFECTIVE = (
   ),
   Flag("enable_profiler", "bool", True, "Serve tensorflow.ProfilerService: traces on request."),
   Flag("enable_grpc_healthcheck_service", "bool", True, "Serve grpc.health.v1.Health."),
+  Flag(
+    "enable_grpc_reflection",
+    "bool",
+    False,
+    "Serve grpc.reflection.v1alpha, for grpcurl and the like; each of its streams takes up a thread.",
+  ),
   Flag("version", "bool", False, "Print versions and exit."),
 )
 # TensorFlow Serving's flags that are accepted for its command lines' sake.

@@ -14,7 +14,7 @@ import time
 _QUIET_SECONDS = 5.0  # without a request, before memory is returned
 _CPUS_PER_ARENA = 4  # with one arena for two, six threads' runs are as quick as with sixteen
 _KEPT = 512 << 20  # bytes at the heap's end that are kept for the next request
-_MAPPED = 32 << 20  # allocations from this size on are mapped by themselves; the most that glibc takes
+_MAPPED = 32 << 20  # from this size on, allocations are mapped by themselves; glibc takes no more
 # malloc.h: option, and the variable by which a user sets it.
 _M_TRIM_THRESHOLD = (-1, "MALLOC_TRIM_THRESHOLD_")
 _M_MMAP_THRESHOLD = (-3, "MALLOC_MMAP_THRESHOLD_")

@@ -96,6 +96,10 @@ def _serve(flags: types.SimpleNamespace, stopping: threading.Event, begin: float
     if flags.enable_profiler:
       handlers.append(profiler.Profiler(stopping).handler())
     server, port = transport.build(listening, handlers)
+    if flags.enable_grpc_reflection:
+      from serving import reflection
+
+      reflection.add(server)
     rest = startup.build_rest(flags, answering)
     startup.follow_config_file(flags, models, stopping)
     server.start()

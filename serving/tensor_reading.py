@@ -11,7 +11,7 @@ import math
 
 from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2
 
-from serving import errors, saved_model, tensor_writing, tf_library, wire_format
+from serving import errors, saved_model, tensor_head, tensor_writing, tf_library, wire_format
 
 # Numbers of DataTypes.
 _STRING = 7
@@ -19,8 +19,6 @@ _BOOL = 10
 _NAMES = {20: "resource", 21: "variant"}
 
 # TensorProto field numbers (tensorflow/core/framework/tensor.proto).
-_DTYPE = 1
-_SHAPE = 2
 _TENSOR_CONTENT = 4
 _STRING_VAL = 8
 _VALUES = frozenset(range(_TENSOR_CONTENT, 19))
@@ -94,9 +92,9 @@ def _scan(data: bytes, start: int, end: int) -> _Structure:
   for number, (field, wire_type, value) in enumerate(wire_format.fields(data, start, end)):
     if number == _MOST_FIELDS:
       return _parsed_structure(data[start:end])
-    if field == _DTYPE and wire_type == wire_format.VARINT:
+    if field == tensor_head.DTYPE and wire_type == wire_format.VARINT:
       found.dtype = value
-    elif field == _SHAPE and wire_type == wire_format.LENGTH_DELIMITED:
+    elif field == tensor_head.SHAPE and wire_type == wire_format.LENGTH_DELIMITED:
       shape.MergeFromString(data[slice(*value)])
     elif field == _TENSOR_CONTENT and wire_type == wire_format.LENGTH_DELIMITED:
       contents.append(value)

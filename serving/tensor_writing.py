@@ -6,16 +6,13 @@ memory, which for half precision and 8-bit integers is much smaller and quicker 
 """
 
 import ctypes
-from collections.abc import Sequence
 
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
-from serving import errors, tf_library, varints, wire_format
+from serving import errors, tensor_head, tf_library, varints, wire_format
 
 # TensorProto field numbers (tensorflow/core/framework/tensor.proto).
-_DTYPE = 1
-_SHAPE = 2
 _TENSOR_CONTENT = 4
 _STRING_VAL = 8
 
@@ -65,7 +62,7 @@ def serialize(tensor: int, *, as_content: bool) -> list:
   library = tf_library.load()
   dtype = library.TF_TensorType(tensor)
   shape = [library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))]
-  start = head(dtype, shape)
+  start = tensor_head.head(dtype, shape)
   if not has_wire_form(dtype):
     raise errors.StatusError("UNIMPLEMENTED", f"Cannot send a tensor of data type number {dtype}")
   if 0 in shape:  # such a tensor may have no memory at all, and TF_TensorByteSize crashes on that
@@ -102,20 +99,6 @@ def type_name(dtype: int) -> str | None:
 def string_values(tensor: int) -> list[bytes]:
   """The string_val fields of a TF_Tensor of strings with elements: two pieces for each."""
   return _string_fields(_memory(tensor))
-
-
-def head(dtype: int, shape: Sequence[int]) -> bytes:
-  """The fields `dtype` and `tensor_shape` of a TensorProto."""
-  dims = b""
-  for size in shape:
-    dim = wire_format.tag(1, wire_format.VARINT) + wire_format.varint(size) if size else b""
-    dims += wire_format.header(2, len(dim)) + dim
-  return (
-    wire_format.tag(_DTYPE, wire_format.VARINT)
-    + wire_format.varint(dtype)
-    + wire_format.header(_SHAPE, len(dims))
-    + dims
-  )
 
 
 def _memory(tensor: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from serving import (
   multi_inference,
   predict,
   saved_model,
+  tensor_head,
   tensor_writing,
   tfrecord,
 )
@@ -155,6 +156,6 @@ def _zeros(name: str, signature: saved_model.Signature) -> predict_pb2.PredictRe
     if math.prod(sizes) > _MOST_ELEMENTS or not tensor_writing.has_wire_form(endpoint.dtype):
       return None
     # A TensorProto without values is one of zeros.
-    head = tensor_writing.head(endpoint.dtype, sizes)
+    head = tensor_head.head(endpoint.dtype, sizes)
     request.inputs[alias].CopyFrom(tensor_pb2.TensorProto.FromString(head))
   return request

@@ -8,6 +8,7 @@ from absl import app
 from absl.testing import absltest, flagsaver
 
 from tests.datasets import rgbd_fixtures
+from tests.datasets.video import fixtures
 from tf_taskology import check_data
 
 
@@ -58,6 +59,24 @@ class CheckDataTest(absltest.TestCase):
         self.assertRaises(app.UsageError),
       ):
         _run()
+
+  def test_video_is_looked_over_too(self):
+    video = fixtures.kitti_odometry(self.create_tempdir().full_path)
+    with flagsaver.flagsaver(path=[video], argument=["camera=2"], frame_step=2, max_images=4):
+      code, text = _run()
+    self.assertEqual(code, 0, text)
+    self.assertIn("median 10.5 m", text)
+    with flagsaver.flagsaver(path=[video], argument=["camera=0"]):
+      code, text = _run()
+    self.assertEqual(code, 1)
+    self.assertIn("no images in image_0", text)
+
+  def test_options_of_another_layout_are_a_usage_error(self):
+    with (
+      flagsaver.flagsaver(path=[self.folder], argument=["camera=2"]),
+      self.assertRaisesRegex(app.UsageError, "RGB-D layout 'plain'"),
+    ):
+      _run()
 
   def test_no_folder_is_a_usage_error(self):
     with self.assertRaisesRegex(app.UsageError, "--path"):

@@ -3,7 +3,8 @@ r"""Predicts for images with a served module, or with one in an export folder; w
   ./bazelw run //tf_taskology:predict -- --images=/data/frames --module=depth --server=127.0.0.1:8500 --output_dir=/data/out
   ./bazelw run //tf_taskology:predict -- --images=/data/frames --export_dir=/data/run1/exports/depth --output_dir=/data/out
 
-JPEG files go to the model as they are, other images are decoded first. Images that cannot be read are left out and
+JPEG files go to the model as they are, other images are decoded first. Models of motion get each image with the next one
+of its folder, in the order of the names' numbers. Images that cannot be read are left out and
 listed at the end; then the exit code is 1.
 """
 
@@ -104,6 +105,8 @@ def main(argv):
     images = image_files.find(_IMAGES.value, exclude=_OUTPUT_DIR.value)
     model = _model()
     choice = model_lib.choose(model, _SIGNATURE.value)
+    if choice.takes_pairs:
+      images = image_files.paired(images)
     kinds = output_kind.kinds(choice.outputs)
     print(f"{model.title} answers {output_kind.listed(kinds)}.")
     writer = writer_lib.Writer(

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from serving import varints, wire_format
+from serving import tensor_head, varints, wire_format
 
-_DTYPE, _SHAPE, _CONTENT, _STRING_VAL = 1, 2, 4, 8
+_CONTENT, _STRING_VAL = 4, 8
 _STRING, _HALF, _BFLOAT16, _COMPLEX64, _COMPLEX128 = 7, 19, 14, 8, 18
 
 # DataType number: (name, type in memory, field of its values, whether that field is raw memory and not varints).
@@ -113,7 +113,7 @@ def encode(value: Any, as_content: bool = True) -> list:
   value = as_array(value)
   array = value.values if isinstance(value, Typed) else value
   number = _number(value.dtype) if isinstance(value, Typed) else _number_of(array)
-  head = _head(number, array.shape)
+  head = tensor_head.head(number, array.shape)
   if number == _STRING:
     return [head, *_string_fields(array)]
   if not array.size:
@@ -146,9 +146,9 @@ def decode(data: bytes, start: int = 0, end: int | None = None) -> np.ndarray:
   """
   number, shape, values = 0, (), {}
   for field, wire_type, value in wire_format.fields(data, start, end):
-    if field == _DTYPE and wire_type == wire_format.VARINT:
+    if field == tensor_head.DTYPE and wire_type == wire_format.VARINT:
       number = value
-    elif field == _SHAPE and wire_type == wire_format.LENGTH_DELIMITED:
+    elif field == tensor_head.SHAPE and wire_type == wire_format.LENGTH_DELIMITED:
       shape = decode_shape(data, *value)
     elif field >= _CONTENT:
       values.setdefault(field, []).append((wire_type, value))
@@ -223,19 +223,6 @@ def _joined(data, pieces):
     for kind, value in pieces
   ]
   return slices[0] if len(slices) == 1 else b"".join(slices)
-
-
-def _head(number, shape):
-  dims = b""
-  for size in shape:
-    dim = wire_format.tag(1, wire_format.VARINT) + wire_format.varint(size)
-    dims += wire_format.header(2, len(dim)) + dim
-  return (
-    wire_format.tag(_DTYPE, wire_format.VARINT)
-    + wire_format.varint(number)
-    + wire_format.header(_SHAPE, len(dims))
-    + dims
-  )
 
 
 def _string_fields(array):

@@ -223,6 +223,10 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       photometric.Photometric(**arguments)
 
+  def test_refuses_an_argument_that_is_misspelt_and_lists_the_right_ones(self):
+    with self.assertRaisesRegex(TypeError, "Photometric has no argument 'framse'.* frames, intri"):
+      photometric.Photometric(framse=(0, 1, 2))
+
   def test_refuses_samples(self):
     values, inputs = random_sample()
     loss = photometric.Photometric(jit_compile=False)

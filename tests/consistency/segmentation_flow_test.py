@@ -20,7 +20,17 @@ def scene():
 
 def value(predictions, inputs, **arguments):
   loss = segmentation_flow.SegmentationFlow(jit_compile=False, **arguments)
-  return loss(predictions, inputs)["logits"]
+  (value,) = loss(predictions, inputs).values()
+  return value
+
+
+def still_scene():
+  """`scene` where nothing moves, before a wall."""
+  predictions, inputs = scene()
+  for name in (motion.ROTATION, motion.TRANSLATION, motion.MOTION_FIELD):
+    predictions[name] = tf.zeros_like(predictions[name])
+  predictions["depth"] = tf.ones_like(predictions["depth"])
+  return predictions, inputs
 
 
 class SegmentationFlowTest(tf.test.TestCase, parameterized.TestCase):
@@ -33,20 +43,40 @@ class SegmentationFlowTest(tf.test.TestCase, parameterized.TestCase):
       self.assertGreater(value(wrong, inputs), 1.1 * right, name)
 
   def test_distance_by_hand(self):
-    predictions, inputs = scene()
-    predictions.update(
-      {
-        n: tf.zeros_like(predictions[n])
-        for n in predictions
-        if n in (motion.ROTATION, motion.TRANSLATION, motion.MOTION_FIELD)
-      }
-    )
-    predictions["depth"] = tf.ones_like(predictions["depth"])
+    predictions, inputs = still_scene()
     first = tf.zeros([1, 1, 32, 48, 2])
     second = tf.concat([first[..., :1] + 1, first[..., 1:] - 3], axis=-1)
     predictions["segmentation"] = tf.concat([first, second], axis=1)
     self.assertAllClose(value(predictions, inputs), 2 * 2.0, rtol=1e-5)
     self.assertAllClose(value(predictions, inputs, distance="l2"), 2 * 5.0, rtol=1e-5)
+
+  def test_cross_entropy_by_hand(self):
+    predictions, inputs = still_scene()
+    first, second = tf.zeros([1, 1, 32, 48, 2]), tf.ones([1, 1, 32, 48, 2]) * [2.0, 0.0]
+    predictions["segmentation"] = tf.concat([first, second], axis=1)
+    sure = 1 / (1 + np.exp(-2.0 / 0.5))
+    there = np.log(2)  # of a source that knows nothing, whatever the target
+    back = -np.log(1 / (1 + np.exp(-2.0))) / 2 - np.log(1 / (1 + np.exp(2.0))) / 2
+    found = value(predictions, inputs, distance="cross_entropy", temperature=0.5)
+    self.assertAllClose(found, there + back, rtol=1e-5)
+    predictions["segmentation"] = tf.concat([second, second], axis=1)
+    found = value(predictions, inputs, distance="cross_entropy", temperature=0.5)
+    known = 1 / (1 + np.exp(-2.0))
+    expected = -2 * (sure * np.log(known) + (1 - sure) * np.log(1 - known))
+    self.assertAllClose(found, expected, rtol=1e-5)
+
+  def test_only_where_the_surface_is_the_same(self):
+    """A near post in the first frame only: it lands before what the second frame shows."""
+    predictions, inputs = still_scene()
+    depth = np.ones([1, 2, 32, 48, 1], np.float32)
+    logits = np.zeros([1, 2, 32, 48, 2], np.float32)
+    depth[:, 0, :, 20:22] = 0.5
+    logits[:, 0, :, 20:22] = [4.0, 0.0]
+    predictions.update(depth=tf.constant(depth), segmentation=tf.constant(logits))
+    # Of the 47 columns that have a neighbour, two differ there; on the way back the post hides two.
+    self.assertAllClose(value(predictions, inputs), 2 * (2 * 2) / (47 + 45), rtol=1e-5)
+    self.assertEqual(value(predictions, inputs, surface_tolerance=0.1), 0)
+    self.assertGreater(value(predictions, inputs, surface_tolerance=0.6), 0)
 
   @parameterized.parameters(
     ((), {"depth", "rotation", "translation", "motion_field", "segmentation"}),
@@ -79,6 +109,10 @@ class SegmentationFlowTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses(self):
     with self.assertRaisesRegex(ValueError, "distance"):
       segmentation_flow.SegmentationFlow(distance="kl")
+    with self.assertRaisesRegex(ValueError, "surface_tolerance must be None or >= 0"):
+      segmentation_flow.SegmentationFlow(surface_tolerance=-0.1)
+    with self.assertRaisesRegex(ValueError, "temperature must be > 0"):
+      segmentation_flow.SegmentationFlow(temperature=0.0)
     with self.assertRaisesRegex(ValueError, "stop_gradients"):
       segmentation_flow.SegmentationFlow(stop_gradients=["target_depth"])
 

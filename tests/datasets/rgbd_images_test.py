@@ -61,30 +61,6 @@ class ReadTest(tf.test.TestCase):
       _read_depth(path, rgbd_fixtures.SIZE)
 
 
-class QuickCheckTest(tf.test.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.folder = self.create_tempdir().full_path
-
-  def test_whole_images_pass(self):
-    for ending in ("png", "jpg"):
-      path = os.path.join(self.folder, f"a.{ending}")
-      rgbd_fixtures.save(path, rgbd_fixtures.color(0))
-      self.assertEqual(rgbd_images.quick_check(path, rgbd_fixtures.SIZE), "")
-
-  def test_says_what_is_wrong(self):
-    path = os.path.join(self.folder, "a.jpg")
-    self.assertIn("No such file", rgbd_images.quick_check(path, rgbd_fixtures.SIZE))
-    rgbd_fixtures.save(path, rgbd_fixtures.color(0))
-    self.assertIn("32x24, expected 9x8", rgbd_images.quick_check(path, (8, 9)))
-    with open(path, "r+b") as file:
-      file.truncate(os.path.getsize(path) - 100)
-    self.assertIn("truncated", rgbd_images.quick_check(path, rgbd_fixtures.SIZE))
-    with open(path, "w", encoding="utf-8") as file:
-      file.write("no image")
-    self.assertIn("cannot identify", rgbd_images.quick_check(path, rgbd_fixtures.SIZE))
-
-
 class ResizeTest(tf.test.TestCase):
   def test_reducing_averages_blocks(self):
     image = rgbd_fixtures.color(0, (8, 12))

@@ -6,13 +6,16 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tests.evaluation import paper_walls
+from tests.evaluation import paper_streets, paper_walls
 from tf_taskology.evaluation import (
   depth_protocol,
+  ego_motion_protocol,
   evaluation,
   evaluator,
   exports,
   normals_protocol,
+  object_motion_protocol,
+  segmentation_protocol,
   spec,
 )
 
@@ -21,6 +24,18 @@ def _spec(source=None, **kwargs):
   protocols = [depth_protocol.DepthProtocol(), normals_protocol.NormalsProtocol()]
   return spec.EvaluationSpec(
     "walls", source or paper_walls.source(), protocols=protocols, batch_size=2, **kwargs
+  )
+
+
+def _video_spec(source=None, **kwargs):
+  protocols = [
+    depth_protocol.DepthProtocol(),
+    segmentation_protocol.SegmentationProtocol(),
+    ego_motion_protocol.EgoMotionProtocol(),
+    object_motion_protocol.ObjectMotionProtocol(),
+  ]
+  return spec.EvaluationSpec(
+    "streets", source or paper_streets.source(), protocols=protocols, batch_size=2, **kwargs
   )
 
 
@@ -123,6 +138,51 @@ class EvaluatorTest(tf.test.TestCase):
     model = exports.Model(exports.Export("depth", 1, path))
     with self.assertRaisesRegex(ValueError, "at the size of the image"):
       model.predict(np.zeros([1, 4, 4, 3], np.uint8))
+
+  def test_motion_of_pairs(self):
+    work_dir = self.create_tempdir().full_path
+    paper_streets.publish(work_dir, scale=0.5, sideways=0.01)
+    [result] = evaluator.evaluate_run(work_dir, [_video_spec()])
+    self.assertEqual(result.notes, ())
+    scores = {name: scores.values for name, scores in result.scores.items()}
+    self.assertAllClose(scores["depth"]["scaled_abs_rel"], 0.0, atol=1e-5)
+    # 4 samples of 3 frames, a frame apart: one sequence of 6 frames.
+    self.assertEqual(result.scores["ego-motion"].num_images, 6)
+    self.assertAllClose(scores["ego-motion"]["rpe_rotation"], np.degrees(0.01), rtol=1e-4)
+    self.assertLess(scores["ego-motion"]["rpe_translation"], 0.02 * paper_streets.STEP)
+    self.assertAllClose(scores["ego-motion"]["constant_rpe_translation"], 0.0, atol=1e-5)
+    # Everything is predicted to move half a metre ahead (or back) where a patch truly moves 1 m.
+    self.assertAllClose(scores["object motion"]["moving"], 0.5, atol=1e-5)
+    self.assertAllClose(scores["object motion"]["background"], 0.5, atol=1e-5)
+    # All is road: half of the pixels are.
+    self.assertAllClose(scores["segmentation"]["accuracy"], 50.0)
+    self.assertAllClose(scores["segmentation"]["miou"], 25.0)
+    [path] = result.trajectories["ego-motion"]
+    self.assertAllClose(path.truth[:, 0], paper_streets.STEP * np.arange(6), atol=1e-5)
+    self.assertAllClose(result.samples[0].video.predictions["depth"].max(), 5.0)
+    [read] = evaluation.read(work_dir)
+    self.assertAllEqual(read.trajectories["ego-motion"][0].predicted, path.predicted)
+
+  def test_protocols_that_need_more_than_there_is_are_skipped_with_a_note(self):
+    work_dir = self.create_tempdir().full_path
+    paper_streets.publish(work_dir, modules=["motion"])
+    models = evaluator.load(exports.newest(work_dir).values())
+    source = paper_streets.source(labels=["depth"], pose=False)
+    result = evaluator.evaluate(models, _video_spec(source, shown=["motion_field"]))
+    self.assertEqual(
+      result.notes,
+      (
+        "depth: no model gives depth",
+        "segmentation: the data set has no labels for segmentation",
+        "ego-motion: the data set has no pose",
+        "object motion: the data set has no labels for object_motion, object_motion_back",
+      ),
+    )
+    # Nothing to score, but motion is shown.
+    self.assertEqual(result.versions, {"motion": 100})
+    self.assertIn("motion_field", result.samples[0].video.predictions)
+    first = evaluator.evaluate(models, _video_spec(frames="first"))
+    self.assertIn("ego-motion: motion needs samples of 2 or more frames, not of 1", first.notes)
 
   def test_spec_errors(self):
     with self.assertRaisesRegex(ValueError, "different names"):

@@ -51,6 +51,23 @@ class PicturesTest(absltest.TestCase):
     np.testing.assert_allclose(np.linalg.norm(normals[:, 1:], axis=-1), 1, atol=1e-5)
     self.assertLess(normals[12, 16, 2], 0)
 
+  def test_colours_of_classes_and_motion(self):
+    numbers = np.array([[[0], [13], [200], [255]]], np.uint8)
+    colors = pictures.colorize_classes(numbers)[0]
+    np.testing.assert_array_equal(colors[[0, 1, 3]], [[128, 64, 128], [0, 0, 142], [128, 128, 128]])
+    self.assertLen(np.unique(pictures.class_colors()[:60], axis=0), 60)
+    field = np.array([[[0, 0, 9], [9, 0, 0], [0, 0, 0], [np.nan] * 3]])
+    ahead, right, still, unknown = pictures.colorize_motion(field, 2.0)[0].astype(int)
+    self.assertEqual((ahead[0], np.argmax(right)), (255, 1))
+    np.testing.assert_array_equal(still, [0, 0, 0])
+    np.testing.assert_array_equal(unknown, [128, 128, 128])
+
+  def test_few_colours_stay_as_they_are(self):
+    flat = np.zeros([40, 40, 3], np.uint8)
+    noise = np.random.default_rng(0).integers(0, 255, [40, 40, 3]).astype(np.uint8)
+    self.assertEqual(pictures.small(flat)[0], "png")
+    self.assertEqual(pictures.small(noise)[0], "jpeg")
+
   def test_grid(self):
     red = np.full([20, 40, 3], (255, 0, 0), np.uint8)
     rows = [

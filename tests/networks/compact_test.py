@@ -8,7 +8,7 @@ from tests.networks import network_cases
 from tf_taskology.networks import compact
 
 
-class CompactTest(network_cases.NetworkCases, parameterized.TestCase, tf.test.TestCase):
+class CompactTest(network_cases.AlignedNetworkCases, parameterized.TestCase, tf.test.TestCase):
   stride = 2
 
   def network(self):

@@ -1,14 +1,20 @@
 """Tests of networks/deeplab.py."""
 
+from unittest import mock
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 
 from tests.networks import network_cases
-from tf_taskology.networks import deeplab
+from tf_taskology.networks import deeplab, keras_cv_backbone
 
 _SIZE = (64, 96)
 _SEGMENTATION = network_cases.FakeTask("segmentation", 5)
+
+
+def _count(model):
+  return int(sum(np.prod(v.shape) for v in model.trainable_variables))
 
 
 class DeepLabTest(tf.test.TestCase, parameterized.TestCase):
@@ -28,6 +34,16 @@ class DeepLabTest(tf.test.TestCase, parameterized.TestCase):
     ):
       self.assertIsNotNone(gradient, variable.name)
       self.assertTrue(np.all(np.isfinite(gradient)), variable.name)
+
+  def test_parameter_count_is_that_of_keras_cv_and_nothing_is_downloaded(self):
+    classes = network_cases.FakeTask("segmentation", 19)
+    with mock.patch.object(tf.keras.utils, "get_file", side_effect=AssertionError):
+      model = deeplab.DeepLabV3Plus()([classes], _SIZE)
+      backbone = keras_cv_backbone.KerasCvBackbone("resnet18_v2").build_backbone((*_SIZE, 3))
+    published = keras_cv_backbone.keras_cv_models().DeepLabV3Plus(num_classes=19, backbone=backbone)
+    # Theirs counts a normalisation of 512 channels that nothing reads, and has no bias at the end.
+    self.assertEqual(_count(model), _count(published) - 2 * 512 + 19)
+    self.assertEqual(_count(model), 15_392_883)
 
   def test_refuses(self):
     with self.assertRaisesRegex(ValueError, "multiples of 32"):

@@ -7,7 +7,7 @@ from tests.networks import network_cases
 from tf_taskology.networks import depth_from_video
 
 
-class DepthFromVideoTest(network_cases.NetworkCases, tf.test.TestCase):
+class DepthFromVideoTest(network_cases.AlignedNetworkCases, tf.test.TestCase):
   image_size = (32, 64)
   wrong_size = (48, 64)
 

@@ -26,9 +26,6 @@ class KerasCvBackboneTest(network_cases.NetworkCases, tf.test.TestCase):
   def network(self):
     return keras_cv_backbone.KerasCvBackbone(**_SMALL)
 
-  def test_follows_the_image_in_place(self):
-    self.skipTest("the backbone's own padding, not ours, says where its features look")
-
   def test_variant(self):
     network = keras_cv_backbone.KerasCvBackbone("csp_darknet_tiny", output_stride=8)
     model = network((network_cases.DEPTH,), (64, 64))

@@ -111,6 +111,10 @@ class NetworkCases:
     with self.assertRaisesRegex(ValueError, "distinct names"):
       self.network()((DEPTH, DEPTH), self.image_size)
 
+
+class AlignedNetworkCases(NetworkCases):
+  """The same, of networks whose padding is ours and keeps features in place."""
+
   def test_follows_the_image_in_place(self):
     """A mark in the image moves the raw prediction most at the pixel that the stride says."""
     model = self.build()

@@ -18,6 +18,11 @@ class OutputKindTest(parameterized.TestCase):
     ("disparity", "float32", (-1, -1, -1, 1), _KIND.SCALAR),
     ("motion", "float32", (-1, -1, -1, 3), _KIND.ARRAY),
     ("logits", "float32", (-1, -1, -1, 19), _KIND.ARRAY),
+    ("segmentation", "float16", (-1, -1, -1, 19), _KIND.SEGMENTATION),
+    ("motion_field", "float32", (-1, -1, -1, 3), _KIND.MOTION),
+    ("rotation", "float32", (-1, 1, 1, 3), _KIND.VECTOR),
+    ("translation", "float32", (-1, -1, -1, 3), _KIND.VECTOR),
+    ("exposure", "float32", (-1, 1, 1, 1), _KIND.VECTOR),
     ("classes", "uint8", (-1, -1, -1, 1), _KIND.ARRAY),
     ("depth", "float32", None, _KIND.ARRAY),
     ("step", "int64", (-1,), _KIND.STAMP),
@@ -60,7 +65,24 @@ class OutputKindTest(parameterized.TestCase):
     self.assertFalse(np.all(picture[:20] == 128, axis=-1).any())  # nothing is "missing"
     output_kind.draw(_KIND.SCALAR, np.full([4, 4, 1], np.nan))
 
+  def test_segmentation(self):
+    logits = np.zeros([2, 3, 19], np.float32)
+    logits[0, :, 13], logits[1, :, 0] = 1, 1
+    np.testing.assert_array_equal(
+      output_kind.classes(logits)[..., 0], np.array([[13] * 3, [0] * 3])
+    )
+    picture = output_kind.draw(_KIND.SEGMENTATION, logits)
+    np.testing.assert_array_equal(picture[:, 0], [[0, 0, 142], [128, 64, 128]])
+
+  def test_motion(self):
+    field = np.zeros([4, 4, 3], np.float16)
+    field[0, 0] = (0, 0, 1)  # ahead: red
+    picture = output_kind.draw(_KIND.MOTION, field)
+    self.assertEqual(picture[0, 0, 0], 255)
+    np.testing.assert_array_equal(picture[1:], np.zeros([3, 4, 3]))
+
   def test_no_picture(self):
+    self.assertIsNone(output_kind.draw(_KIND.VECTOR, np.zeros([1, 1, 3])))
     self.assertIsNone(output_kind.draw(_KIND.ARRAY, np.zeros([2, 2, 5])))
     self.assertIsNone(output_kind.draw(_KIND.STAMP, np.zeros([])))
 

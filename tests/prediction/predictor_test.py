@@ -58,7 +58,7 @@ class PredictorTest(parameterized.TestCase):
   def write(self, name, *args, **options):
     return sample_images.write(os.path.join(self.folder, name), *args, **options)
 
-  def predict(self, wanted=None, **options):
+  def predict(self, wanted=None, images=None, **options):
     made = writer.Writer(
       self.out, {"depth": output_kind.Kind.DEPTH, "step": output_kind.Kind.STAMP}
     )
@@ -66,7 +66,7 @@ class PredictorTest(parameterized.TestCase):
       return predictor.predict(
         self.model,
         model.choose(self.model, wanted),
-        image_files.find([self.folder]),
+        images or image_files.find([self.folder]),
         made,
         predictor.Options(**options),
       )
@@ -163,6 +163,28 @@ class PredictorTest(parameterized.TestCase):
     self.write("a.jpg")
     self.write("b.png")
     self.assertEqual(self.predict().written, 2)
+
+  def test_pairs_of_frames(self):
+    pair = {"image": model.Tensor("uint8", (-1, -1, -1, 6))}
+    two_files = {"image_bytes": model.Tensor("string", (-1, 2))}
+    self.model = _Model(serving_default=pair, serving_jpeg=two_files)
+    for i in range(3):
+      self.write(f"a/{i}.png", sample_images.pixels(seed=i))
+    self.write("a/9.png", sample_images.pixels(40, 32))
+    self.write("b/0.png")  # a video of one frame has no motion
+    self.assertTrue(model.choose(self.model).takes_pairs)
+    images = image_files.paired(image_files.find([self.folder]))
+    self.assertEqual([i.name for i in images], ["a/0", "a/1", "a/2"])
+    summary = self.predict(images=images)
+    self.assertEqual(summary.written, 2)
+    [(path, reason)] = summary.failures.items()
+    self.assertEndsWith(path, "a/2.png")
+    self.assertIn("differ in size: 32x24 and 32x40 pixels", reason)
+    frames = [sample_images.pixels(seed=i).astype(np.float32) for i in (0, 1)]
+    mean = np.concatenate(frames, -1).mean()
+    self.assertAlmostEqual(float(np.load(os.path.join(self.out, "a/0.depth.npy"))[0, 0, 0]), mean, places=2)  # fmt: skip
+    with self.assertRaisesRegex(ValueError, "two frames of a video: expected two or more images"):
+      image_files.paired(image_files.find([os.path.join(self.folder, "b")]))
 
   def test_a_certain_signature(self):
     self.model = _Model(serving_default=_IMAGE, serving_jpeg=_ENCODED, peer=_IMAGE)

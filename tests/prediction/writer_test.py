@@ -66,6 +66,32 @@ class WriterTest(absltest.TestCase):
     with open(self.path(writer.INDEX)) as file:
       self.assertEqual([json.loads(text) for text in file], [line])
 
+  def test_segmentation_and_motion(self):
+    kinds = {
+      "segmentation": output_kind.Kind.SEGMENTATION,
+      "rotation": output_kind.Kind.VECTOR,
+      "motion_field": output_kind.Kind.MOTION,
+    }
+    made = writer.Writer(self.folder, kinds, arrays="none")
+    logits = np.eye(19, dtype=np.float32)[[[0, 13], [13, 18]]]
+    outputs = {
+      "segmentation": logits,
+      "rotation": np.array([[[0.0, 0.5, -1.0]]], np.float32),
+      "motion_field": np.ones([2, 2, 3], np.float32),
+    }
+    image = image_files.ImageFile("/images/a/7.jpg", "a/7", "/images/a/8.jpg")
+    line = made.write(image, outputs, 400)
+    made.close()
+    self.assertEqual(line["next_image"], "/images/a/8.jpg")
+    self.assertEqual(line["rotation"], [0.0, 0.5, -1.0])
+    self.assertNotIn("rotation", line["files"])
+    with Image.open(self.path(line["files"]["segmentation"]["classes"])) as numbers:
+      self.assertEqual(numbers.mode, "L")
+      np.testing.assert_array_equal(np.asarray(numbers), [[0, 13], [13, 18]])
+    with Image.open(self.path(line["files"]["segmentation"]["picture"])) as colors:
+      np.testing.assert_array_equal(np.asarray(colors)[0], [[128, 64, 128], [0, 0, 142]])
+    self.assertTrue(os.path.exists(self.path(line["files"]["motion_field"]["picture"])))
+
   def test_one_archive(self):
     line = self.write(arrays="npz", pictures=False)
     self.assertEqual((line["arrays"], os.listdir(self.path("a"))), ("a/7.npz", ["7.npz"]))

@@ -1,6 +1,8 @@
 """Tiny SavedModels for the server's tests."""
 
 import os
+import shutil
+from collections.abc import Callable
 
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -73,6 +75,28 @@ def export(path: str, offset: float = 2.0) -> str:
   )
   os.rename(aside, path)
   return path
+
+
+class Copies:
+  """HalfPlus with offsets 2 and 3, saved once and copied for each version that is published.
+
+  Args:
+    folder: for what is saved once.
+  """
+
+  def __init__(self, folder: str):
+    self._folder = folder
+    for offset in (2, 3):
+      export(os.path.join(folder, str(offset)), float(offset))
+
+  def publish(self, path: str, offset: int = 2, change: Callable[[str], None] | None = None) -> str:
+    """Copies one aside, changes it, and renames it into place. Returns `path`."""
+    aside = os.path.join(os.path.dirname(path), ".aside-" + os.path.basename(path))
+    shutil.copytree(os.path.join(self._folder, str(offset)), aside)
+    if change is not None:
+      change(aside)
+    os.rename(aside, path)
+    return path
 
 
 def request(signature: str = "", model: str = "default", **inputs) -> predict_pb2.PredictRequest:

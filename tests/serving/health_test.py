@@ -1,4 +1,4 @@
-"""The health service, and what a model's failure does to it; also the profiler service."""
+"""The health service, and what a model's failure does to it; also the profiler and reflection services."""
 
 # bazel: size=medium
 
@@ -9,6 +9,7 @@ import threading
 import grpc
 import tensorflow as tf
 from absl.testing import parameterized
+from grpc_reflection.v1alpha import proto_reflection_descriptor_database
 
 from serving import wire_format
 from tests.serving import exports, server_process
@@ -101,6 +102,29 @@ class HealthTest(parameterized.TestCase):
     self.assertEqual(field, 6)
     self.assertEqual(tool[1], b"xplane.pb")
     self.assertIn(b"/host:CPU", tool[2])
+
+  def test_reflection_lists_and_describes_the_services(self):
+    server = self._start("--enable_grpc_reflection")
+    described = proto_reflection_descriptor_database.ProtoReflectionDescriptorDatabase(
+      server.channel
+    )
+    self.assertContainsSubset(
+      ["tensorflow.serving.ModelService", "tensorflow.serving.PredictionService"],
+      described.get_services(),
+    )
+    for name, method in (("PredictionService", "Predict"), ("ModelService", "GetModelStatus")):
+      file = described.FindFileContainingSymbol(f"tensorflow.serving.{name}")
+      (service,) = file.service
+      self.assertIn(method, [one.name for one in service.method])
+
+  def test_reflection_is_off_by_default(self):
+    server = self._start()
+    described = proto_reflection_descriptor_database.ProtoReflectionDescriptorDatabase(
+      server.channel
+    )
+    with self.assertRaises(grpc.RpcError) as caught:
+      list(described.get_services())
+    self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
 
 
 if __name__ == "__main__":

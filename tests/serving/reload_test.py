@@ -3,26 +3,22 @@
 # bazel: size=medium
 
 import os
-import shutil
 import tempfile
 import threading
 
 import grpc
-import numpy as np
 import tensorflow as tf
 
-from tests.serving import exports, reload_requests, server_process
+from tests.serving import asking, exports, reload_requests, server_process
 
 _entry = reload_requests.entry
 
 
-class ReloadTest(tf.test.TestCase):
+class ReloadTest(asking.FailureCases, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.exports = cls.enterClassContext(tempfile.TemporaryDirectory())
-    for offset in (2, 3):
-      exports.export(os.path.join(cls.exports, str(offset)), float(offset))
+    cls.copies = exports.Copies(cls.enterClassContext(tempfile.TemporaryDirectory()))
 
   def setUp(self):
     super().setUp()
@@ -31,10 +27,8 @@ class ReloadTest(tf.test.TestCase):
 
   def _publish(self, model, version, offset=2):
     base_path = os.path.join(self.folder, model)
-    aside = os.path.join(self.folder, "aside")
-    shutil.copytree(os.path.join(self.exports, str(offset)), aside)
     os.makedirs(base_path, exist_ok=True)
-    os.rename(aside, os.path.join(base_path, str(version)))
+    self.copies.publish(os.path.join(base_path, str(version)), offset)
     return base_path
 
   def _write_config(self, *entries):
@@ -47,17 +41,7 @@ class ReloadTest(tf.test.TestCase):
     return self.enterContext(server).wait_until_ready()
 
   def _ask(self, server, model="a", label=None):
-    request = exports.request(model=model, x=np.float32([[2]]))
-    if label:
-      request.model_spec.version_label = label
-    response = server.predict(request)
-    return response.outputs["y"].float_val[0], response.model_spec.version.value
-
-  def _assert_fails(self, code, message, call, *arguments, **named):
-    with self.assertRaises(grpc.RpcError) as caught:
-      call(*arguments, **named)
-    self.assertEqual(caught.exception.code(), code)
-    self.assertStartsWith(caught.exception.details(), message)
+    return asking.ask(server, model=model, label=label)
 
   def _reload(self, server, *entries, timeout=server_process.CALL_SECONDS):
     return server.reload(reload_requests.request(*entries), timeout)
@@ -75,7 +59,7 @@ class ReloadTest(tf.test.TestCase):
     self._publish("missing", 7, 3)
     server.wait_for_state(7, server_process.AVAILABLE, "c")
     self.assertEqual(self._ask(server, "c"), (4.0, 7))
-    self._assert_fails(
+    self.assert_fails(
       grpc.StatusCode.UNKNOWN,
       "1 model(s) did not become available: {{{name: d version: 3} due to error: NOT_FOUND: ",
       self._reload,
@@ -89,7 +73,7 @@ class ReloadTest(tf.test.TestCase):
     good = self._publish("good", 1)
     self._write_config(_entry("a", good))
     server = self._start()
-    self._assert_fails(
+    self.assert_fails(
       grpc.StatusCode.DEADLINE_EXCEEDED,
       "Not available yet, loading goes on: {b: there is no version to serve}",
       self._reload,
@@ -113,7 +97,7 @@ class ReloadTest(tf.test.TestCase):
     self._write_config(_entry("a", base_path, {"next": 2}, "all {}"))
     server = self._start()
     unavailable = grpc.StatusCode.UNAVAILABLE
-    self._assert_fails(
+    self.assert_fails(
       unavailable, "Model labels does not init yet.next", self._ask, server, label="next"
     )
     self._publish("a", 2, 3)
@@ -124,7 +108,7 @@ class ReloadTest(tf.test.TestCase):
     base_path = self._publish("a", 1)
     self._write_config(_entry("a", base_path, {"next": 2}, "all {}"))
     server = self._start("--allow_version_labels_for_unavailable_models")
-    self._assert_fails(
+    self.assert_fails(
       grpc.StatusCode.NOT_FOUND,
       "Servable not found for request: Specific(a, 2)",
       self._ask,
@@ -133,7 +117,7 @@ class ReloadTest(tf.test.TestCase):
     )
     labels = {"next": 2, "later": 3, "now": 1}
     self._reload(server, _entry("a", base_path, labels, "all {}"))
-    self._assert_fails(
+    self.assert_fails(
       grpc.StatusCode.FAILED_PRECONDITION,
       "Request to assign label to version 9 of model a, ",
       self._reload,
@@ -146,7 +130,7 @@ class ReloadTest(tf.test.TestCase):
     base_path = self._publish("a", 1)
     self._write_config(_entry("a", base_path))
     server = self._start("--enable_reload_by_rpc=false")
-    self._assert_fails(
+    self.assert_fails(
       grpc.StatusCode.PERMISSION_DENIED,
       "HandleReloadConfigRequest is switched off",
       self._reload,

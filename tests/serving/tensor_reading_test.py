@@ -3,7 +3,15 @@ import psutil
 import tensorflow as tf
 from absl.testing import parameterized
 
-from serving import errors, saved_model, tensor_reading, tensor_writing, tf_library, wire_format
+from serving import (
+  errors,
+  saved_model,
+  tensor_head,
+  tensor_reading,
+  tensor_writing,
+  tf_library,
+  wire_format,
+)
 
 
 def _endpoint(shape=None, dtype=tf.float32):
@@ -122,7 +130,7 @@ class TensorReadingTest(parameterized.TestCase):
   def test_what_was_sent_is_never_too_much(self):
     size = 20_000_000
     zeros = wire_format.header(10, size) + bytes(size)  # int64_val, packed: one byte each
-    data = tensor_writing.head(tf.int64.as_datatype_enum, [size]) + zeros
+    data = tensor_head.head(tf.int64.as_datatype_enum, [size]) + zeros
     tensor = tensor_reading.read(data, 0, len(data), "x", _endpoint(dtype=tf.int64))
     self.assertEqual(tf_library.load().TF_Dim(tensor, 0), size)
     tf_library.load().TF_DeleteTensor(tensor)

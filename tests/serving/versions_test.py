@@ -12,27 +12,16 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2
 
-from tests.serving import exports, server_process
+from tests.serving import asking, exports, server_process
 
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
 
-def _ask(server, version=None):
-  """The value and the version that a server answers with."""
-  request = exports.request(x=np.float32([[2]]))
-  if version is not None:
-    request.model_spec.version.value = version
-  response = server.predict(request)
-  return response.outputs["y"].float_val[0], response.model_spec.version.value
-
-
-class VersionsTest(tf.test.TestCase):
+class VersionsTest(asking.FailureCases, tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.exports = cls.enterClassContext(tempfile.TemporaryDirectory())
-    for offset in (2, 3):
-      exports.export(os.path.join(cls.exports, str(offset)), float(offset))
+    cls.copies = exports.Copies(cls.enterClassContext(tempfile.TemporaryDirectory()))
 
   def setUp(self):
     super().setUp()
@@ -40,14 +29,7 @@ class VersionsTest(tf.test.TestCase):
     os.makedirs(self.base_path)
 
   def _publish(self, version, offset=2, change=None):
-    """Copies an export aside, changes it, and renames it into place."""
-    aside = os.path.join(self.base_path, f".aside-{version}")
-    shutil.copytree(os.path.join(self.exports, str(offset)), aside)
-    if change is not None:
-      change(aside)
-    path = os.path.join(self.base_path, str(version))
-    os.rename(aside, path)
-    return path
+    return self.copies.publish(os.path.join(self.base_path, str(version)), offset, change)
 
   def _start(self, *arguments):
     server = server_process.Server(
@@ -63,9 +45,7 @@ class VersionsTest(tf.test.TestCase):
     return _code_name(status.status.error_code), status.status.error_message
 
   def _assert_not_served(self, server, version=None):
-    with self.assertRaises(grpc.RpcError) as caught:
-      _ask(server, version)
-    self.assertEqual(caught.exception.code(), _NOT_FOUND)
+    self.assert_fails(_NOT_FOUND, "Servable not found", asking.ask, server, version=version)
 
   def test_port_is_open_before_the_first_version(self):
     os.rmdir(self.base_path)
@@ -75,7 +55,7 @@ class VersionsTest(tf.test.TestCase):
     os.makedirs(self.base_path)
     self._publish(7)
     server.wait_for_state(7, server_process.AVAILABLE)
-    self.assertEqual(_ask(server), (3.0, 7))
+    self.assertEqual(asking.ask(server), (3.0, 7))
 
   def test_swaps_under_load_lose_no_request(self):
     self._publish(1)
@@ -86,7 +66,7 @@ class VersionsTest(tf.test.TestCase):
     def work():
       while not stopping.is_set():
         try:
-          answers.append(_ask(server))
+          answers.append(asking.ask(server))
         except grpc.RpcError as error:
           failures.append(error)
 
@@ -102,33 +82,35 @@ class VersionsTest(tf.test.TestCase):
       worker.join()
     self.assertEmpty(failures)
     self.assertContainsSubset(set(answers), {(3.0, 1), (3.0, 2), (4.0, 3), (3.0, 4), (4.0, 5)})
-    self.assertEqual(_ask(server), (4.0, 5))
+    self.assertEqual(asking.ask(server), (4.0, 5))
 
   def test_highest_number_is_served_and_other_names_are_ignored(self):
     for name in ("5", "00000012", "40.tmp", "tmp-41", "x", "4e2"):
       self._publish(name)
     server = self._start()
     server.wait_for_state(12, server_process.AVAILABLE)
-    self.assertEqual(_ask(server), (3.0, 12))
+    self.assertEqual(asking.ask(server), (3.0, 12))
     self.assertEqual(server.states(), {12: server_process.AVAILABLE})
     self._assert_not_served(server, 5)
 
   def test_version_without_its_variables_is_not_served_until_they_are_there(self):
+    kept = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "variables")
+
     def take_away(path):
-      shutil.move(os.path.join(path, "variables"), os.path.join(self.exports, "kept"))
+      shutil.move(os.path.join(path, "variables"), kept)
 
     self._publish(1)
     server = self._start()
     server.wait_for_state(1, server_process.AVAILABLE)
     path = self._publish(2, 3, take_away)
     server.wait_for_state(2, server_process.END)
-    self.assertEqual(_ask(server), (3.0, 1))
+    self.assertEqual(asking.ask(server), (3.0, 1))
     code, message = self._error(server, 2)
     self.assertEqual(code, "FAILED_PRECONDITION")
     self.assertIn("variables lacks the folder", message)
-    shutil.move(os.path.join(self.exports, "kept"), os.path.join(path, "variables"))
+    shutil.move(kept, os.path.join(path, "variables"))
     server.wait_for_state(1, server_process.END)
-    self.assertEqual(_ask(server), (4.0, 2))
+    self.assertEqual(asking.ask(server), (4.0, 2))
 
   def test_broken_versions_are_reported_while_the_good_one_serves(self):
     def cut(name):
@@ -148,7 +130,7 @@ class VersionsTest(tf.test.TestCase):
       pass
     for version in (2, 3, 4, 5):
       server.wait_for_state(version, server_process.END)
-    self.assertEqual(_ask(server), (3.0, 1))
+    self.assertEqual(asking.ask(server), (3.0, 1))
     for version in (2, 5):
       code, message = self._error(server, version)
       self.assertEqual(code, "NOT_FOUND")
@@ -159,14 +141,14 @@ class VersionsTest(tf.test.TestCase):
       self.assertNotEqual(self._error(server, version)[0], "OK")
     self._publish(6, 3)
     server.wait_for_state(6, server_process.AVAILABLE)
-    self.assertEqual(_ask(server), (4.0, 6))
+    self.assertEqual(asking.ask(server), (4.0, 6))
 
   def test_restart_falls_back_to_the_newest_version_that_loads(self):
     self._publish(1)
     os.makedirs(os.path.join(self.base_path, "2"))
     server = self._start()
     server.wait_for_state(1, server_process.AVAILABLE)
-    self.assertEqual(_ask(server), (3.0, 1))
+    self.assertEqual(asking.ask(server), (3.0, 1))
 
   def test_warmup_records_run_before_a_version_serves(self):
     good = exports.request(x=np.float32([[1]]))
@@ -191,13 +173,14 @@ class VersionsTest(tf.test.TestCase):
     code, message = self._error(server, 3)
     self.assertEqual(code, "DATA_LOSS")
     self.assertEndsWith(message, "Please verify your warmup data is in TFRecord format.")
-    self.assertEqual(_ask(server), (3.0, 1))
+    self.assertEqual(asking.ask(server), (3.0, 1))
 
   def test_warmup_can_be_switched_off(self):
     bad = exports.request("nope", x=np.float32([[1]]))
     self._publish(1, change=lambda path: exports.write_warmup(path, bad))
     server = self._start("--enable_model_warmup=false")
     server.wait_for_state(1, server_process.AVAILABLE)
+    self.assertEqual(asking.ask(server), (3.0, 1))
 
   def test_empty_base_path_unloads_and_missing_one_does_not(self):
     path = self._publish(1)
@@ -205,14 +188,14 @@ class VersionsTest(tf.test.TestCase):
     server.wait_for_state(1, server_process.AVAILABLE)
     os.rename(self.base_path, self.base_path + ".away")
     server_process.wait_for(lambda: "does not exist" in server.log, "a warning")
-    self.assertEqual(_ask(server), (3.0, 1))
+    self.assertEqual(asking.ask(server), (3.0, 1))
     os.rename(self.base_path + ".away", self.base_path)
     shutil.rmtree(path)
     server.wait_for_state(1, server_process.END)
     self._assert_not_served(server)
     self._publish(1, 3)
     server.wait_for_state(1, server_process.AVAILABLE)
-    self.assertEqual(_ask(server), (4.0, 1))
+    self.assertEqual(asking.ask(server), (4.0, 1))
 
   def test_config_file_with_models_policies_and_labels(self):
     for version in (1, 2, 3):
@@ -237,9 +220,7 @@ class VersionsTest(tf.test.TestCase):
       for version in versions:
         server.wait_for_state(version, server_process.AVAILABLE, name)
       self.assertEqual(server.states(name), dict.fromkeys(versions, server_process.AVAILABLE))
-    request = exports.request(model="all", x=np.float32([[2]]))
-    request.model_spec.version_label = "stable"
-    spec = server.predict(request).model_spec
+    spec = server.predict(asking.request("all", label="stable")).model_spec
     self.assertEqual((spec.version.value, spec.version_label), (2, ""))
 
 

@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
   regression_pb2,
 )
 
-from tests.serving import example_exports, server_binary, server_process
+from tests.serving import asking, example_exports, server_binary, server_process
 
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -110,7 +110,7 @@ _MULTI_FAILURES = (
 )
 
 
-class WireExamplesTest(parameterized.TestCase):
+class WireExamplesTest(asking.FailureCases, parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
@@ -119,12 +119,6 @@ class WireExamplesTest(parameterized.TestCase):
     cls.server = cls.enterClassContext(
       server_process.Server(f"--model_base_path={folder}", binary=server_binary.FLAG.value)
     ).wait_until_ready()
-
-  def _assert_fails(self, call, request, code, message):
-    with self.assertRaises(grpc.RpcError) as caught:
-      call(request)
-    self.assertEqual(caught.exception.code(), code)
-    self.assertStartsWith(caught.exception.details(), message)
 
   def _assert_spec(self, spec, signature):
     self.assertEqual(
@@ -170,16 +164,16 @@ class WireExamplesTest(parameterized.TestCase):
   @parameterized.parameters(*_CLASSIFY_FAILURES)
   def test_classify_fails(self, signature, message):
     request = example_exports.classification(signature, _TWO)
-    self._assert_fails(self.server.classify, request, _INVALID, message)
+    self.assert_fails(_INVALID, message, self.server.classify, request)
 
   @parameterized.parameters(*_REGRESS_FAILURES)
   def test_regress_fails(self, signature, message):
     request = example_exports.regression(signature, _TWO)
-    self._assert_fails(self.server.regress, request, _INVALID, message)
+    self.assert_fails(_INVALID, message, self.server.regress, request)
 
   @parameterized.named_parameters(*_MULTI_FAILURES)
   def test_multi_inference_fails(self, request, code, message):
-    self._assert_fails(self.server.multi_inference, request, code, message)
+    self.assert_fails(code, message, self.server.multi_inference, request)
 
   @parameterized.parameters(
     ("classify", classification_pb2.ClassificationRequest, example_exports.classification),
@@ -187,14 +181,14 @@ class WireExamplesTest(parameterized.TestCase):
   )
   def test_lookup_and_input_fail_alike(self, method, kind, request):
     call = getattr(self.server, method)
-    self._assert_fails(call, kind(input=_TWO), _INVALID, "Missing ModelSpec")
-    self._assert_fails(call, request("", _TWO, ""), _INVALID, "ModelSpec has no name specified.")
-    self._assert_fails(
-      call, request("", _TWO, "nope"), _NOT_FOUND, "Servable not found for request: Latest(nope)"
+    self.assert_fails(_INVALID, "Missing ModelSpec", call, kind(input=_TWO))
+    self.assert_fails(_INVALID, "ModelSpec has no name specified.", call, request("", _TWO, ""))
+    self.assert_fails(
+      _NOT_FOUND, "Servable not found for request: Latest(nope)", call, request("", _TWO, "nope")
     )
     signature = "column" if method == "regress" else "classify"
     for given in (input_pb2.Input(), example_exports.examples()):
-      self._assert_fails(call, request(signature, given), _INVALID, "Input is empty.")
+      self.assert_fails(_INVALID, "Input is empty.", call, request(signature, given))
 
   def test_examples_that_do_not_fit_are_reported(self):
     given = input_pb2.Input()

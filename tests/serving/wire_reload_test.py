@@ -9,12 +9,11 @@ import os
 import tempfile
 
 import grpc
-import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2
 
-from tests.serving import exports, reload_requests, server_binary, server_process
+from tests.serving import asking, exports, reload_requests, server_binary, server_process
 
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -68,7 +67,7 @@ _REFUSALS = (
 )
 
 
-class WireReloadTest(parameterized.TestCase):
+class WireReloadTest(asking.FailureCases, parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
@@ -99,20 +98,9 @@ class WireReloadTest(parameterized.TestCase):
 
   def _ask(self, model="default", version=None, label=None):
     """Value and version of an answer."""
-    request = exports.request(model=model, x=np.float32([[2]]))
-    if version is not None:
-      request.model_spec.version.value = version
-    if label is not None:
-      request.model_spec.version_label = label
-    response = self.server.predict(request)
+    response = self.server.predict(asking.request(model, version, label))
     self.assertEqual(response.model_spec.version_label, "")
-    return response.outputs["y"].float_val[0], response.model_spec.version.value
-
-  def _assert_fails(self, code, message, call, *arguments, **named):
-    with self.assertRaises(grpc.RpcError) as caught:
-      call(*arguments, **named)
-    self.assertEqual(caught.exception.code(), code)
-    self.assertStartsWith(caught.exception.details(), message)
+    return asking.answer(response)
 
   def _reload(self, *entries, **more):
     return self.server.reload(reload_requests.request(*entries, **more))
@@ -124,7 +112,7 @@ class WireReloadTest(parameterized.TestCase):
     self.assertEqual(self._ask("other"), (4.0, 5))
     for version in (1, 2):
       self.server.wait_for_state(version, server_process.END)
-    self._assert_fails(_NOT_FOUND, "Servable not found for request: Latest(default)", self._ask)
+    self.assert_fails(_NOT_FOUND, "Servable not found for request: Latest(default)", self._ask)
     self._reload(_entry("default", self.base_path))
     self.assertEqual(self._ask(), (4.0, 2))
 
@@ -134,7 +122,7 @@ class WireReloadTest(parameterized.TestCase):
     self.assertEqual(self._ask(), (3.0, 1))
 
   def test_labels_point_to_versions(self):
-    self._assert_fails(
+    self.assert_fails(
       _INVALID, "Unrecognized servable version label: stable", self._ask, label="stable"
     )
     labels = {"stable": 1, "canary": 2}
@@ -143,7 +131,7 @@ class WireReloadTest(parameterized.TestCase):
     self.assertEqual(self._ask(label="canary"), (4.0, 2))
     self._reload(_entry("default", self.base_path, {"stable": 2}, _ALL))
     self.assertEqual(self._ask(label="stable"), (4.0, 2))
-    self._assert_fails(
+    self.assert_fails(
       _INVALID, "Unrecognized servable version label: canary", self._ask, label="canary"
     )
 
@@ -158,12 +146,12 @@ class WireReloadTest(parameterized.TestCase):
   @parameterized.named_parameters(*_REFUSALS)
   def test_refusal_changes_nothing(self, entries, code, message):
     entries = [text.replace("BASE", self.base_path) for text in entries]
-    self._assert_fails(code, message, self._reload, *entries)
+    self.assert_fails(code, message, self._reload, *entries)
     self.assertEqual(self._ask(version=1), (3.0, 1))
     self.assertEqual(self._ask(), (4.0, 2))
 
   def test_other_than_a_list_is_refused(self):
-    self._assert_fails(
+    self.assert_fails(
       _INVALID,
       "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is "
       "currently supported",

@@ -85,6 +85,7 @@ class ChildTest(absltest.TestCase):
     (binary,) = psutil.Process(process.pid).children()
     process.kill()
     binary.wait(_LIMIT_SECS)
+    self.assertFalse(binary.is_running())
 
   def test_killed_binary_is_a_death_of_its_wrapper(self):
     process = self.start(binary=self.write_binary("echo up; exec sleep 60"))

@@ -60,6 +60,18 @@ class CommandsTest(parameterized.TestCase):
     with absltest.mock.patch.object(os, "sched_getaffinity", lambda pid: range(cpus)):
       self.assertIn(f"--threads={threads}", self.commands().trainer("depth").arguments)
 
+  def test_modules_of_larger_shares_get_more_threads_and_priority(self):
+    modules = [plan.ModulePlan(n, (), share) for n, share in (("a", 2.0), ("b", 1.0), ("c", 1.0))]
+    lines = self.commands(plan.LaunchPlan(tuple(modules)), peers=())
+    for cpus, threads in ((8, (4, 2, 2)), (2, (1, 1, 1))):
+      with absltest.mock.patch.object(os, "sched_getaffinity", lambda pid, cpus=cpus: range(cpus)):
+        for name, count in zip("abc", threads, strict=True):
+          self.assertIn(f"--threads={count}", lines.trainer(name).arguments)
+          self.assertIn(f"--tensorflow_intra_op_parallelism={count}", lines.server(name).arguments)
+    # 1.25 to the power of 3 is near 2.
+    self.assertEqual([lines.trainer(name).nice for name in "abc"], [0, 3, 3])
+    self.assertEqual(lines.server("b").nice, 0)
+
   def test_server_serves_the_exports_of_its_module(self):
     lines = self.commands(threads=2)
     spec = lines.server("depth")

@@ -6,12 +6,32 @@ import os
 
 from absl.testing import absltest, parameterized
 
-from tf_taskology.training import config, experiment
+from tf_taskology.networks import deeplab, nas_fpn
+from tf_taskology.training import config, experiment, plan
 
 _BASE = "gin/rooms/depth_normals.gin"
 _FOLDER = "gin/rooms/rgbd_folder.gin"
 _PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_FRAGMENTS = ("gin/base/training.gin", "gin/rooms/data.gin")
+_FRAGMENTS = (
+  "gin/base/training.gin",
+  "gin/rooms/data.gin",
+  "gin/streets/camvid.gin",
+  "gin/streets/cityscapes.gin",
+  "gin/streets/coco.gin",
+  "gin/streets/data.gin",
+  "gin/streets/deeplab.gin",
+  "gin/streets/frames_folder.gin",
+  "gin/streets/kitti.gin",
+  "gin/streets/kitti_odometry.gin",
+  "gin/streets/nas_fpn.gin",
+  "gin/streets/segmentation_module.gin",
+  "gin/streets/waymo.gin",
+)
+# What must be set, and does not matter here.
+_REQUIRED = {
+  "gin/streets/depth_motion_masked.gin": ("SEGMENTATION = 'a'",),
+  "gin/streets/segmentation_carried.gin": ("DEPTH = 'a'", "MOTION = 'b'"),
+}
 
 
 def _experiments():
@@ -25,11 +45,26 @@ class ShippedTest(parameterized.TestCase):
 
   @parameterized.parameters(*[e for e in _experiments() if e not in _FRAGMENTS and e != _FOLDER])
   def test_experiment_parses_and_builds(self, path):
-    collective = config.parse([path])
+    collective = config.parse([path], _REQUIRED.get(path, ()))
     self.assertNotEmpty(collective.modules)
     for spec in collective.modules:
-      network = spec.network(spec.tasks, spec.dedicated.image_size)
+      network = spec.network(spec.tasks, collective.image_size(spec))
       self.assertCountEqual(network.output, [t.name for t in spec.tasks])
+
+  @parameterized.parameters(("nas_fpn", nas_fpn.NasFpn), ("deeplab", deeplab.DeepLabV3Plus))
+  def test_network_by_a_second_file(self, name, network):
+    collective = config.parse(["gin/streets/joint.gin", f"gin/streets/{name}.gin"])
+    self.assertIsInstance(collective.module("segmentation").network, network)
+    self.assertNotIsInstance(collective.module("depth").network, network)
+
+  def test_module_may_have_a_strategy_and_a_share_of_its_own(self):
+    scope = "segmentation/experiment.ModuleSpec"
+    bindings = [f"{scope}.strategy = 'mirrored'", f"{scope}.cpu_share = 3"]
+    collective = config.parse(["gin/streets/joint.gin"], bindings)
+    strategies = [collective.strategy_of(spec) for spec in [*collective.modules, None]]
+    self.assertEqual(strategies, ["one_device", "one_device", "mirrored", "one_device"])
+    shares = [module.cpu_share for module in plan.LaunchPlan.of(collective).modules]
+    self.assertEqual(shares, [1.0, 1.0, 3.0])
 
   def test_kept_configuration_may_hold_what_an_include_left_over(self):
     folder = self.create_tempdir()

@@ -9,7 +9,7 @@ from absl.testing import absltest, parameterized
 
 from tests.training import fixtures
 from tf_taskology.peers import peer
-from tf_taskology.training import errors, locks, program
+from tf_taskology.training import errors, experiment, locks, program
 
 _EXPERIMENT = "gin/rooms/depth_normals.gin"
 _TARGETS = {"normals": ["h:1"]}
@@ -68,6 +68,16 @@ class CheckModuleTest(parameterized.TestCase):
 
   def test_module_without_consistency_needs_no_peers(self):
     collective = fixtures.collective(weights={"normals": 1.0})
+    program.check_module(collective, "distributed", "depth", {})
+    with self.assertRaisesRegex(program.UsageError, "It needs: no peers"):
+      program.check_module(collective, "distributed", "depth", _TARGETS)
+
+
+  def test_frozen_modules_need_no_address(self):
+    collective = fixtures.collective()
+    depth, normals = collective.modules
+    collective.modules = [depth]
+    collective.frozen = [experiment.FrozenModule("normals", normals.tasks, "exports/normals")]
     program.check_module(collective, "distributed", "depth", {})
     with self.assertRaisesRegex(program.UsageError, "It needs: no peers"):
       program.check_module(collective, "distributed", "depth", _TARGETS)

@@ -1,11 +1,16 @@
 """What a consistency loss is: a differentiable relation between several tasks' predictions."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import tensorflow as tf
 
 Tensors = Mapping[str, tf.Tensor]
+
+
+def compiled(compute: Callable, jit_compile: bool) -> Callable:
+  """`compute`, a pure function of tensors, under XLA if so wished."""
+  return tf.function(compute, jit_compile=True, autograph=False) if jit_compile else compute
 
 
 class ConsistencyLoss(tf.Module, abc.ABC):
@@ -68,3 +73,22 @@ class ConsistencyLoss(tf.Module, abc.ABC):
     Returns:
       Float32 scalars: means over what is valid, 0 where nothing is.
     """
+
+
+def frames_read(
+  relations: Iterable[ConsistencyLoss], outputs: Collection[str] | None = None
+) -> int:
+  """How many frames of a sample, from the first on, relations read; 0 if none.
+
+  Args:
+    relations: the relations.
+    outputs: count only what is read of these outputs; None: of all.
+  """
+  frames = [
+    frame
+    for relation in relations
+    for output, wanted in relation.needs.items()
+    if outputs is None or output in outputs
+    for frame in tf.nest.flatten(list(wanted))
+  ]
+  return 1 + max(frames, default=-1)

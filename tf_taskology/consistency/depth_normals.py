@@ -73,11 +73,7 @@ class DepthNormals(consistency_loss.ConsistencyLoss):
     self._agreement_normalised = agreement_normalised
     self._edge_threshold = edge_threshold
     self._window = window
-    self._terms = (
-      tf.function(self._compute, jit_compile=True, autograph=False)
-      if jit_compile
-      else self._compute
-    )
+    self._terms = consistency_loss.compiled(self._compute, jit_compile)
 
   @property
   def needs(self):

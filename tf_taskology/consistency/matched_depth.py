@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from tf_taskology.consistency import consistency_loss, views
+from tf_taskology.consistency import views
 from tf_taskology.geometry import image_similarity, warping
 
 _L1, _SSIM = 0.85, 1.5  # as TwoView's
@@ -13,7 +13,7 @@ _NEVER = 1e3  # cost of what cannot be judged
 _NOISE = 0.01  # differences of cost below this say nothing
 
 
-class MatchedDepth(consistency_loss.ConsistencyLoss):
+class MatchedDepth(views.TwoFrames):
   """Depth of two frames against the depth at which they match best.
 
   Following a photometric loss downhill (`TwoView`) needs depth that is right to about a pixel of parallax already, and smooths
@@ -57,31 +57,14 @@ class MatchedDepth(consistency_loss.ConsistencyLoss):
     Raises:
       ValueError: for a value out of range, or as `ConsistencyLoss`.
     """
-    self._frames = views.check_frames("MatchedDepth", frames)
     if not 0 < near < far:
       raise ValueError(f"MatchedDepth needs 0 < near < far. Received: near={near!r}, far={far!r}.")
     if not (isinstance(planes, int) and planes >= 3):
       raise ValueError(f"MatchedDepth.planes must be an integer >= 3. Received: {planes!r}.")
     if not (isinstance(window, int) and window >= 1 and window % 2):
       raise ValueError(f"MatchedDepth.window must be an odd number >= 1. Received: {window!r}.")
-    super().__init__(weights, labelled_weights, name)
+    super().__init__(weights, labelled_weights, jit_compile, frames, name)
     self._near, self._far, self._planes, self._window = near, far, planes, window
-    self._terms = (
-      tf.function(self._compute, jit_compile=True, autograph=False)
-      if jit_compile
-      else self._compute
-    )
-
-  @property
-  def needs(self):
-    return {"depth": self._frames}
-
-  @property
-  def needs_inputs(self):
-    return ("intrinsics", "pose")
-
-  def __call__(self, predictions, inputs, labels=None):
-    return self._terms(**views.select("MatchedDepth", self._frames, predictions, inputs, labels))
 
   def search(self, image, intrinsics, pose, size, dtype=tf.float32) -> tuple[tf.Tensor, tf.Tensor]:
     """The depth at which views match.

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from tf_taskology.consistency import consistency_loss, flow_directions, photometric_presets
+from tf_taskology.consistency import flow_relation, photometric_presets
 from tf_taskology.geometry import image_similarity, motion_fields, rgbd
 
-STOP_GRADIENTS = ("mask", "target_depth", "reverse_motion")
 
-
-class Photometric(consistency_loss.ConsistencyLoss):
+class Photometric(flow_relation.FlowRelation):
   """Taskology eq. 3 with the terms and constants of Depth from Videos in the Wild, or of DML.
 
   A frame's pixels are lifted with its depth, turned and moved by the camera's motion and by what
@@ -32,6 +30,8 @@ class Photometric(consistency_loss.ConsistencyLoss):
   Samples without labels, without masks and without known intrinsics can be trained on.
   """
 
+  STOP_GRADIENTS = ("mask", "target_depth", "reverse_motion")
+
   def __init__(
     self,
     weights=None,
@@ -39,17 +39,8 @@ class Photometric(consistency_loss.ConsistencyLoss):
     preset: str = "dvw",
     term_weights: Mapping[str, float] | None = None,
     stop_gradients: Sequence[str] | None = None,
-    frames: Sequence[int] = (0, 1),
-    intrinsics: str = "given",
-    ego_motion: str = "learned",
-    object_motion: bool = True,
-    interval: float = 1.0,
-    mask: str | None = None,
-    movable_classes: Sequence[int] = (),
-    dilation: int = 0,
     occlusion_tolerance: float = 0.0,
-    jit_compile: bool = True,
-    name: str | None = None,
+    **arguments,
   ):
     """Photometric consistency.
 
@@ -64,18 +55,10 @@ class Photometric(consistency_loss.ConsistencyLoss):
         "reverse_motion" (the second motion of a cycle). Besides, the weights of SSIM's windows are
         always constant, for else depths are pushed apart rather than colours made equal, and so are
         the places at which a cycle samples.
-      frames: consecutive frames of the sample; the published samples have (0, 1, 2) (DVW) and (0, 1).
-      intrinsics: see `flow_directions.Reading`.
-      ego_motion: see there.
-      object_motion: see there.
-      interval: see there.
-      mask: see there.
-      movable_classes: see there.
-      dilation: see there.
       occlusion_tolerance: a pixel counts as in view also if it lies behind the other frame's surface
         by up to this share of its depth; published: 0.
-      jit_compile: run the loss under XLA, which takes a fraction of the time.
-      name: of the tf.Module.
+      **arguments: what is read and how, `jit_compile` and `name`: see `FlowRelation`. The published
+        samples have the frames (0, 1, 2) (DVW) and (0, 1).
 
     Raises:
       ValueError: for a value out of range, or as `ConsistencyLoss`.
@@ -92,45 +75,11 @@ class Photometric(consistency_loss.ConsistencyLoss):
           f"Photometric.term_weights must be numbers >= 0 for any of {photometric_presets.TERMS}. "
           f"Received: {term!r}: {weight!r}."
         )
-    if not occlusion_tolerance >= 0:
-      raise ValueError(
-        f"Photometric.occlusion_tolerance must be >= 0. Received: {occlusion_tolerance!r}."
-      )
-    self._constant = check_stop_gradients(
-      "Photometric", self._preset.stop_gradients if stop_gradients is None else stop_gradients
-    )
-    self._reading = flow_directions.Reading(
-      "Photometric",
-      frames=frames,
-      intrinsics=intrinsics,
-      ego_motion=ego_motion,
-      object_motion=object_motion,
-      interval=interval,
-      mask=mask,
-      movable_classes=movable_classes,
-      dilation=dilation,
-    )
-    super().__init__(weights, labelled_weights, name)
-    self._occlusion_tolerance = occlusion_tolerance
-    self._terms = (
-      tf.function(self._compute, jit_compile=True, autograph=False)
-      if jit_compile
-      else self._compute
-    )
+    if stop_gradients is None:
+      stop_gradients = self._preset.stop_gradients
+    super().__init__(weights, labelled_weights, stop_gradients, occlusion_tolerance, **arguments)
 
-  @property
-  def needs(self):
-    return self._reading.needs
-
-  @property
-  def needs_inputs(self):
-    return self._reading.needs_inputs
-
-  def __call__(self, predictions, inputs, labels=None):
-    return self._terms(self._reading.select(self.needs, predictions, inputs, labels))
-
-  def _compute(self, read):
-    directions = flow_directions.Directions(self._reading, read, self._constant)
+  def _compute(self, read, directions):
     compared = rgbd.compare(
       directions.moved,
       directions.image,
@@ -183,26 +132,12 @@ class Photometric(consistency_loss.ConsistencyLoss):
   def _depth_smoothness(self, read, directions):
     """Summed over frames, each once, whatever the number of directions it takes part in."""
     frames = self._reading.frames
-    images, disparities = [], []
+    images, depths = [], []
     parts = tf.split(directions.image, directions.count, axis=0)
     for number, frame in enumerate(frames):
       # The direction whose source it is: (0, 1), (1, 0), (1, 2), (2, 1), ....
       images.append(parts[max(0, 2 * number - 1)])
-      depth = read["depth"][:, frame]
-      known = depth > 0
-      disparity = tf.where(known, 1 / tf.where(known, depth, tf.ones_like(depth)), 0.0 * depth)
-      mean = tf.reduce_mean(disparity, axis=[1, 2, 3], keepdims=True)
-      disparities.append(tf.math.divide_no_nan(disparity, mean))
-    return len(frames) * image_similarity.edge_aware_smoothness(
-      tf.concat(disparities, axis=0), tf.concat(images, axis=0)
+      depths.append(read["depth"][:, frame])
+    return len(frames) * image_similarity.disparity_smoothness(
+      tf.concat(depths, axis=0), tf.concat(images, axis=0)
     )
-
-
-def check_stop_gradients(relation: str, names: Sequence[str], valid=STOP_GRADIENTS) -> tuple:
-  """The names as a tuple. Raises ValueError if one is not valid."""
-  unknown = sorted(set(names) - set(valid))
-  if unknown:
-    raise ValueError(
-      f"{relation}.stop_gradients may name {tuple(valid)}. Received: {unknown} among them."
-    )
-  return tuple(names)

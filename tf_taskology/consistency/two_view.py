@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from tf_taskology.consistency import consistency_loss, views
+from tf_taskology.consistency import views
 from tf_taskology.geometry import image_similarity, warping
 from tf_taskology.tasks import task
 
 
-class TwoView(consistency_loss.ConsistencyLoss):
+class TwoView(views.TwoFrames):
   """Depth of two frames against each other and against both images, with known camera motion.
 
   The pose between the frames is in metres, so this sees the scale of depth, on images without any
@@ -61,30 +61,13 @@ class TwoView(consistency_loss.ConsistencyLoss):
     Raises:
       ValueError: for a value out of range, or as `ConsistencyLoss`.
     """
-    self._frames = views.check_frames("TwoView", frames)
     self._term_weights = {"l1": l1, "ssim": ssim, "geometric": geometric, "smoothness": smoothness}
     for field, value in {**self._term_weights, "occlusion_tolerance": occlusion_tolerance}.items():
       if not value >= 0:
         raise ValueError(f"TwoView.{field} must be >= 0. Received: {value!r}.")
-    super().__init__(weights, labelled_weights, name)
+    super().__init__(weights, labelled_weights, jit_compile, frames, name)
     self._occlusion_tolerance = occlusion_tolerance
     self._match_brightness = match_brightness
-    self._terms = (
-      tf.function(self._compute, jit_compile=True, autograph=False)
-      if jit_compile
-      else self._compute
-    )
-
-  @property
-  def needs(self):
-    return {"depth": self._frames}
-
-  @property
-  def needs_inputs(self):
-    return ("intrinsics", "pose")
-
-  def __call__(self, predictions, inputs, labels=None):
-    return self._terms(**views.select("TwoView", self._frames, predictions, inputs, labels))
 
   def _compute(self, depth, image, intrinsics, pose):
     pair = views.Pair(image, intrinsics, pose, self._frames, depth.shape[-3:-1], depth.dtype)
@@ -108,7 +91,7 @@ class TwoView(consistency_loss.ConsistencyLoss):
       total = tf.where(visible > 0, moved_depth + seen_depth, tf.ones_like(depth))
       terms["geometric"] = task.masked_mean(tf.abs(moved_depth - seen_depth) / total, visible)
     if weights["smoothness"]:
-      terms["smoothness"] = _disparity_smoothness(depth, pair.image)
+      terms["smoothness"] = image_similarity.disparity_smoothness(depth, pair.image)
     return {name: weights[name] * value for name, value in terms.items() if weights[name]}
 
   def _photometric(self, image, seen_image, visible):
@@ -121,13 +104,6 @@ class TwoView(consistency_loss.ConsistencyLoss):
       "l1": task.masked_mean(difference, visible),
       "ssim": task.masked_mean(distance, window),
     }
-
-
-def _disparity_smoothness(depth, image):
-  known = depth > 0
-  disparity = tf.where(known, 1 / tf.where(known, depth, tf.ones_like(depth)), tf.zeros_like(depth))
-  mean = tf.reduce_mean(disparity, axis=[-3, -2, -1], keepdims=True)
-  return image_similarity.edge_aware_smoothness(tf.math.divide_no_nan(disparity, mean), image)
 
 
 def _matched(x, reference, weight):

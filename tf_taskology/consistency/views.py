@@ -1,9 +1,11 @@
 """Two frames of a sample, seen in both directions at the resolution of predictions."""
 
+import abc
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tf_taskology.consistency import consistency_loss
 from tf_taskology.geometry import cameras
 
 
@@ -45,23 +47,59 @@ class Pair:
     return tf.concat([first, second], axis=0), tf.concat([second, first], axis=0)
 
 
-def check_frames(name: str, frames: Sequence[int]) -> tuple[int, int]:
-  """The pair of frame numbers. Raises ValueError if it is none."""
-  if len(frames) != 2 or frames[0] == frames[1] or min(frames) < 0:
-    raise ValueError(
-      f"{name}.frames must be two different frame numbers >= 0. Received: {frames!r}."
-    )
-  return tuple(frames)
+class TwoFrames(consistency_loss.ConsistencyLoss):
+  """A relation of depth in two frames of a scene that stands still, with known camera motion."""
 
+  def __init__(
+    self,
+    weights=None,
+    labelled_weights=None,
+    jit_compile: bool = True,
+    frames: Sequence[int] = (0, 1),
+    name: str | None = None,
+  ):
+    """Checks the arguments.
 
-def select(name: str, frames: Sequence[int], predictions, inputs, labels) -> dict[str, tf.Tensor]:
-  """Depth (a label where there is one) and the inputs that a pair needs. Raises ValueError if frames are missing."""
-  read = {"depth": {**predictions, **(labels or {})}["depth"]}
-  read.update({field: inputs[field] for field in ("image", "intrinsics", "pose")})
-  for field, value in read.items():
-    if max(frames) >= value.shape[1]:
-      raise ValueError(f"{name}.frames={tuple(frames)} but {field!r} has {value.shape[1]} frames.")
-  return read
+    Args:
+      weights: see `ConsistencyLoss`.
+      labelled_weights: see `ConsistencyLoss`.
+      jit_compile: run the loss under XLA.
+      frames: the two frames of the sample.
+      name: of the tf.Module.
+
+    Raises:
+      ValueError: frames that are no such pair, or as `ConsistencyLoss`.
+    """
+    if len(frames) != 2 or frames[0] == frames[1] or min(frames) < 0:
+      raise ValueError(
+        f"{type(self).__name__}.frames must be two different frame numbers >= 0. "
+        f"Received: {frames!r}."
+      )
+    self._frames = tuple(frames)
+    super().__init__(weights, labelled_weights, name)
+    self._terms = consistency_loss.compiled(self._compute, jit_compile)
+
+  @property
+  def needs(self):
+    return {"depth": self._frames}
+
+  @property
+  def needs_inputs(self):
+    return ("intrinsics", "pose")
+
+  def __call__(self, predictions, inputs, labels=None):
+    read = {"depth": {**predictions, **(labels or {})}["depth"]}
+    read.update({field: inputs[field] for field in ("image", *self.needs_inputs)})
+    for field, value in read.items():
+      if max(self._frames) >= value.shape[1]:
+        raise ValueError(
+          f"{type(self).__name__}.frames={self._frames} but {field!r} has {value.shape[1]} frames."
+        )
+    return self._terms(**read)
+
+  @abc.abstractmethod
+  def _compute(self, depth, image, intrinsics, pose):
+    """The terms, of the whole sample's tensors."""
 
 
 def footprint_mean(image: tf.Tensor, stride: int, dtype) -> tf.Tensor:

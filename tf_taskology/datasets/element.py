@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
+from tf_taskology.tasks import task as task_lib
+
 IMAGE = "image"
 AUGMENTED_IMAGE = "augmented_image"
 INTRINSICS = "intrinsics"
@@ -55,8 +57,37 @@ def unfold_frames(tensor: tf.Tensor, num_frames: int) -> tf.Tensor:
   return unfolded
 
 
+def count(takes: str, num_frames: int) -> int:
+  """How many answers tasks give for a sample: its frames, or the pairs of neighbouring ones.
+
+  Raises:
+    ValueError: tasks that take pairs get fewer than two frames.
+  """
+  return num_frames if takes == "frame" else len(task_lib.pairs(num_frames))
+
+
+def fold(image: tf.Tensor, takes: str) -> tf.Tensor:
+  """What networks see of samples: [batch, frames, height, width, 3] with what tasks take along the batch axis.
+
+  Args:
+    image: the samples.
+    takes: "frame" gives [batch * frames, height, width, 3]; "pair" gives [batch * pairs, height, width, 6], source and
+      target frame one after the other, pairs in the order of `task.pairs`. `unfold_frames` by `count` undoes it.
+
+  Raises:
+    ValueError: pairs of fewer than two frames.
+  """
+  if takes == "frame":
+    return fold_frames(image)
+  sources, targets = zip(*task_lib.pairs(image.shape[1]), strict=True)
+  frames = tf.gather(image, sources, axis=1), tf.gather(image, targets, axis=1)
+  return fold_frames(tf.concat(frames, axis=-1))
+
+
 def subsample(labels: Mapping[str, tf.Tensor], height: int, width: int) -> dict[str, tf.Tensor]:
   """Labels at the resolution of a prediction: pixel (x, y) of it is pixel (s x, s y) of the image, exactly.
+
+  Labels of 1 x 1 pixel hold of the whole frame and stay.
 
   Args:
     labels: name -> [batch, frames, H, W, channels].
@@ -69,6 +100,9 @@ def subsample(labels: Mapping[str, tf.Tensor], height: int, width: int) -> dict[
   result = {}
   for name, label in labels.items():
     label_height, label_width = label.shape[2], label.shape[3]
+    if (label_height, label_width) == (1, 1):
+      result[name] = label
+      continue
     stride = label_height // height
     if (height * stride, width * stride) != (label_height, label_width):
       raise ValueError(

@@ -1,14 +1,9 @@
 """Reads image files inside `tf.data`, and says which file is bad."""
 
-import os
 import re
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
-
-# Some cameras pad their files, so that the mark of the end is not quite at the end.
-_END_BYTES = 64
 
 
 def read_color(path: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -31,25 +26,6 @@ def read_depth(path: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
   image = tf.numpy_function(_decode_depth, [path, size], tf.uint16, stateful=False)
   image.set_shape([None, None, 1])
   return image
-
-
-def quick_check(path: str, size: tuple[int, int]) -> str:
-  """What is wrong with an image file as far as its first and last bytes tell; "" if nothing.
-
-  Finds files that are missing, empty, truncated, no image, or not of `size` (height, width), at about 0.1 ms each.
-  """
-  try:
-    with Image.open(path) as image:
-      found, kind = (image.height, image.width), image.format
-    with open(path, "rb") as file:
-      file.seek(-min(_END_BYTES, os.path.getsize(path)), os.SEEK_END)
-      end = file.read()
-  except OSError as error:
-    return str(error)
-  if found != tuple(size):
-    return f"is {found[1]}x{found[0]}, expected {size[1]}x{size[0]} (width x height) as the first of its folder"
-  mark = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}.get(kind, b"")
-  return "" if mark in end else "is truncated: it lacks the mark of its end"
 
 
 def resize_color(image: tf.Tensor, top, left, crop, size: tuple[int, int]) -> tf.Tensor:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
-from tf_taskology.datasets import rgbd_files, rgbd_geometry, rgbd_images, rgbd_layouts
+from tf_taskology.datasets import rgbd_files, rgbd_geometry, rgbd_layouts
+from tf_taskology.datasets.video import image_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def prepare(
     ValueError: intrinsics or depth are needed and missing, or the first image cannot be read.
   """
   color_intrinsics = color_camera(recording, intrinsics)
-  color_size = stored_size(recording.frames[0].color)
+  color_size = image_files.size(recording.frames[0].color)
   resize = rgbd_geometry.plan(color_size, image_size, keep_aspect)
   camera = resize.intrinsics(color_intrinsics)
   depth_file = next((frame.depth for frame in recording.frames if frame.depth), None)
@@ -73,7 +73,7 @@ def prepare(
   def lookup(file, other_camera):
     if file is None:
       return (1, 1), tuple(np.full(side, -1, np.int32) for side in resize.size)
-    size = stored_size(file)
+    size = image_files.size(file)
     if other_camera is None:
       other_camera = rgbd_geometry.scaled_intrinsics(color_intrinsics, color_size, size)
     return size, rgbd_geometry.lookup(camera, resize.size, other_camera, size)
@@ -103,7 +103,8 @@ def check_files(item: PreparedRecording, with_labels: bool):
   bad = []
   for kind, size in kinds:
     paths = [getattr(frame, kind) for frame in item.recording.frames]
-    problems = ((path, rgbd_images.quick_check(path, size)) for path in paths if path)
+    first = "the first of its folder"
+    problems = ((path, image_files.problem(path, size, first)) for path in paths if path)
     bad += [f"{path!r}: {problem}" for path, problem in problems if problem]
   if bad:
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
@@ -124,15 +125,6 @@ def color_camera(recording: rgbd_files.Recording, intrinsics: Sequence[float] | 
       "rgbd_folder.RgbdFolder.intrinsics = (fx, fy, cx, cy)."
     )
   return recording.intrinsics
-
-
-def stored_size(path: str) -> tuple[int, int]:
-  """(height, width) of an image file, from its header."""
-  try:
-    with Image.open(path) as image:
-      return image.height, image.width
-  except OSError as error:
-    raise ValueError(f"Cannot read image {path!r}: {error}.") from error
 
 
 def tables(recordings: Sequence[PreparedRecording]) -> dict[str, tf.Tensor]:

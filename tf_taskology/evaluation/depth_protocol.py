@@ -8,6 +8,12 @@ from tf_taskology.evaluation import protocol
 
 _ALIGNMENTS = {"none": ("", ""), "median": ("scaled_", ", median-scaled")}
 _EPSILON = 1e-6
+# Shares of height and width: first row, end row, first column, end column.
+_CROPS = {
+  "none": (0.0, 1.0, 0.0, 1.0),
+  "garg": (0.40810811, 0.99189189, 0.03594771, 0.96405229),
+  "eigen": (0.3324324, 0.91351351, 0.0359477, 0.96405229),
+}
 
 
 class DepthProtocol(protocol.Protocol):
@@ -27,6 +33,8 @@ class DepthProtocol(protocol.Protocol):
     average: "image" or "pixel".
     alignments: any of "none" (metric depth as it is) and "median" (each prediction is multiplied by the ratio of
       medians truth / prediction over the labelled pixels of its image, then clipped).
+    crop: the part of each image that counts: "none" (all of it), or for KITTI "garg" (Garg et al., ECCV 2016) or
+      "eigen", as shares of height and width that are rounded down to pixels.
   """
 
   def __init__(
@@ -37,6 +45,7 @@ class DepthProtocol(protocol.Protocol):
     max_depth: float = 80.0,
     average: str = "image",
     alignments: Sequence[str] = ("none", "median"),
+    crop: str = "none",
   ):
     protocol.check_average(average, type(self).__name__)
     if not 0 < min_depth < max_depth:
@@ -48,8 +57,11 @@ class DepthProtocol(protocol.Protocol):
       raise ValueError(
         f"alignments must be some of {tuple(_ALIGNMENTS)}. Received: {tuple(alignments)}."
       )
+    if crop not in _CROPS:
+      raise ValueError(f"DepthProtocol.crop must be one of {tuple(_CROPS)}. Received: {crop!r}.")
     self.name = name
     self.outputs = (output,)
+    self._crop = crop
     self._min_depth, self._max_depth = min_depth, max_depth
     self._average = average
     self._alignments = tuple(alignments)
@@ -61,6 +73,8 @@ class DepthProtocol(protocol.Protocol):
     if self._average == "pixel":
       pooling = "pixels of all images pooled"
     text = f"labels between {self._min_depth:g} and {self._max_depth:g} m, predictions clipped to it; {pooling}"
+    if self._crop != "none":
+      text += f"; crop “{self._crop}”"
     if "median" in self._alignments:
       text += (
         "; median-scaled: each prediction times median(truth) / median(prediction) of its image"
@@ -100,13 +114,21 @@ class DepthProtocol(protocol.Protocol):
         f"{name!r}: labels are {truths.shape}, predictions {answers.shape}; they must be equal."
       )
     for truth, answer in zip(truths, answers, strict=True):
-      valid = (truth > self._min_depth) & (truth < self._max_depth)
+      valid = (truth > self._min_depth) & (truth < self._max_depth) & self._inside(truth.shape)
       if not valid.any():
         continue
       truth, answer = truth[valid], answer[valid]
       protocol.check_finite(answer, f"predictions[{name!r}]")
       for alignment, sums in self._sums.items():
         sums.append(self._image_sums(truth, answer, alignment))
+
+  def _inside(self, shape) -> np.ndarray:
+    """Which pixels of [height, width, 1] the crop keeps."""
+    height, width = shape[:2]
+    top, bottom, left, right = _CROPS[self._crop]
+    inside = np.zeros(shape, bool)
+    inside[int(top * height) : int(bottom * height), int(left * width) : int(right * width)] = True
+    return inside
 
   def _image_sums(self, truth: np.ndarray, answer: np.ndarray, alignment: str) -> np.ndarray:
     if alignment == "median":

@@ -6,11 +6,9 @@ import os
 import pathlib
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
-from tf_taskology.evaluation import protocol
+from tf_taskology.evaluation import protocol, samples as samples_lib, trajectory
 
 FILE_NAME = "evaluation.json"
 _SAMPLES_DIR = "evaluation"
@@ -34,25 +32,6 @@ class Scores:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sample:
-  """One sample for a picture: the first frame with its labels and predictions, all at the image's size.
-
-  Attributes:
-    sample_id: the sample's name in its data set.
-    image: [height, width, 3] uint8.
-    intrinsics: [3, 3] float32, pixels of `image`.
-    labels: output name -> [height, width, channels].
-    predictions: output name -> [height, width, channels].
-  """
-
-  sample_id: str
-  image: np.ndarray
-  intrinsics: np.ndarray
-  labels: Mapping[str, np.ndarray]
-  predictions: Mapping[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
 class Evaluation:
   """One data set's worth of numbers.
 
@@ -64,6 +43,7 @@ class Evaluation:
     scores: protocol name -> `Scores`.
     notes: what was left out, and why.
     samples: a few samples for pictures, evenly spaced over the data set; the same ones for every collective.
+    trajectories: protocol name -> a few paths for pictures.
   """
 
   name: str
@@ -72,7 +52,10 @@ class Evaluation:
   num_samples: int
   scores: Mapping[str, Scores]
   notes: tuple[str, ...] = ()
-  samples: tuple[Sample, ...] = ()
+  samples: tuple[samples_lib.Sample, ...] = ()
+  trajectories: Mapping[str, Sequence[trajectory.Trajectory]] = dataclasses.field(
+    default_factory=dict
+  )
 
   @property
   def key(self) -> tuple[str, str]:
@@ -97,7 +80,9 @@ def write(work_dir: str | os.PathLike, evaluations: Iterable[Evaluation]):
   evaluations = list(evaluations)
   merged = {e.key: e for e in read(work_dir, samples=False)} | {e.key: e for e in evaluations}
   for evaluation in evaluations:
-    _write_samples(_samples_path(work_dir, evaluation), evaluation.samples)
+    path = _samples_path(work_dir, evaluation)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, lambda f, e=evaluation: samples_lib.write(f, e.samples, e.trajectories))
   text = json.dumps(
     {"evaluations": [_to_json(e) for e in merged.values()]}, indent=2, ensure_ascii=False
   )
@@ -120,10 +105,7 @@ def read(work_dir: str | os.PathLike, samples: bool = True) -> list[Evaluation]:
   try:
     evaluations = [_from_json(entry) for entry in json.loads(path.read_text())["evaluations"]]
     if samples:
-      evaluations = [
-        dataclasses.replace(e, samples=_read_samples(_samples_path(work_dir, e)))
-        for e in evaluations
-      ]
+      evaluations = [_with_samples(e, _samples_path(work_dir, e)) for e in evaluations]
   except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
     raise ValueError(
       f"{path} or its samples are damaged ({error}); evaluate the run again."
@@ -131,10 +113,15 @@ def read(work_dir: str | os.PathLike, samples: bool = True) -> list[Evaluation]:
   return evaluations
 
 
+def _with_samples(evaluation: Evaluation, path: pathlib.Path) -> Evaluation:
+  samples, trajectories = samples_lib.read(path)
+  return dataclasses.replace(evaluation, samples=samples, trajectories=trajectories)
+
+
 def _to_json(evaluation: Evaluation) -> dict:
-  return dataclasses.asdict(dataclasses.replace(evaluation, samples=())) | {
-    "samples": len(evaluation.samples)
-  }
+  fields = dataclasses.asdict(dataclasses.replace(evaluation, samples=(), trajectories={}))
+  del fields["trajectories"]
+  return fields | {"samples": len(evaluation.samples)}
 
 
 def _from_json(entry: Mapping) -> Evaluation:
@@ -147,35 +134,6 @@ def _from_json(entry: Mapping) -> Evaluation:
 
 def _samples_path(work_dir, evaluation: Evaluation) -> pathlib.Path:
   return pathlib.Path(work_dir) / _SAMPLES_DIR / f"{evaluation.file_stem}.npz"
-
-
-def _write_samples(path: pathlib.Path, samples: Iterable[Sample]):
-  arrays = {}
-  for i, sample in enumerate(samples):
-    arrays[f"{i}/sample_id"] = np.array(sample.sample_id)
-    arrays[f"{i}/image"] = sample.image
-    arrays[f"{i}/intrinsics"] = sample.intrinsics
-    for group in ("labels", "predictions"):
-      for name, array in getattr(sample, group).items():
-        arrays[f"{i}/{group}/{name}"] = array
-  path.parent.mkdir(parents=True, exist_ok=True)
-  _replace(path, lambda file: np.savez_compressed(file, **arrays))
-
-
-def _read_samples(path: pathlib.Path) -> tuple[Sample, ...]:
-  if not path.exists():
-    return ()
-  fields: dict[int, dict] = {}
-  with np.load(path) as arrays:
-    for key in arrays.files:
-      index, group, *name = key.split("/", 2)
-      sample = fields.setdefault(int(index), {"labels": {}, "predictions": {}})
-      if name:
-        sample[group][name[0]] = arrays[key]
-      else:
-        sample[group] = arrays[key]
-  ordered = (fields[i] for i in sorted(fields))
-  return tuple(Sample(**s | {"sample_id": str(s["sample_id"])}) for s in ordered)
 
 
 def _replace(path: pathlib.Path, write_fn):

@@ -1,14 +1,19 @@
 """Runs published models over a data set and applies protocols to their answers."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from tf_taskology.datasets import element as element_lib
-from tf_taskology.evaluation import evaluation as evaluation_lib, exports, spec as spec_lib
+from tf_taskology.evaluation import (
+  evaluation as evaluation_lib,
+  exports,
+  samples as samples_lib,
+  spec as spec_lib,
+)
 
 NUM_PICTURES = 6
 
@@ -80,25 +85,24 @@ def evaluate(
   """
   split = split or spec.split
   max_samples = max_samples or spec.max_samples
-  protocols, notes = _applicable(spec, models)
-  needed = sorted({output for p in protocols for output in p.outputs})
-  models = [m for m in models if set(needed) & set(m.outputs)]
+  dataset = _dataset(spec, split, max_samples)
+  protocols, notes = _applicable(spec, models, dataset.element_spec)
+  needed = {output for p in protocols for output in p.outputs}
+  models = [m for m in models if (needed | set(spec.shown)) & set(m.outputs)]
   for protocol in protocols:
     protocol.reset()
   total = spec.source.num_samples(split)
   total = min(total, max_samples) if max_samples else total
   pictured = np.linspace(0, total - 1, min(num_pictures, total)).round().astype(int)
   samples, num_samples = [], 0
-  for batch in _batches(spec, split, max_samples) if models else ():
-    labels = {name: batch[element_lib.LABELS][name].numpy() for name in needed}
-    predictions = _predict(models, batch[element_lib.IMAGE])
-    for protocol in protocols:
-      protocol.update(
-        *({o: arrays[o] for o in protocol.outputs} for arrays in (labels, predictions))
-      )
+  for batch in dataset.batch(spec.batch_size).prefetch(1) if models else ():
     size = batch[element_lib.IMAGE].shape[0]
+    chosen = [i for i in range(size) if num_samples + i in pictured]
+    asked = [m for m in models if chosen or needed & set(m.outputs)]
+    predictions = _predict(asked, batch[element_lib.IMAGE])
+    labels = _update(protocols, batch, predictions)
     samples += [
-      _sample(batch, labels, predictions, i) for i in range(size) if num_samples + i in pictured
+      samples_lib.from_batch(batch, labels, predictions, _pair_outputs(models), i) for i in chosen
     ]
     num_samples += size
   scores = _scores(protocols)
@@ -115,7 +119,22 @@ def evaluate(
     scores=scores,
     notes=tuple(notes),
     samples=tuple(samples),
+    trajectories={p.name: tuple(p.trajectories()) for p in protocols if p.trajectories()},
   )
+
+
+def _update(protocols, batch, predictions) -> dict[str, np.ndarray]:
+  """Feeds protocols; returns the labels that they read."""
+  labels = {
+    name: batch[element_lib.LABELS][name].numpy()
+    for name in sorted({name for p in protocols for name in p.labels})
+  }
+  fields = {name: batch[name].numpy() for name in {name for p in protocols for name in p.fields}}
+  for protocol in protocols:
+    read = {name: labels[name] for name in protocol.labels}
+    read.update({name: fields[name] for name in protocol.fields})
+    protocol.update(read, {name: predictions[name] for name in protocol.outputs})
+  return labels
 
 
 def _scores(protocols) -> dict[str, evaluation_lib.Scores]:
@@ -126,48 +145,55 @@ def _scores(protocols) -> dict[str, evaluation_lib.Scores]:
   }
 
 
-def _applicable(spec: spec_lib.EvaluationSpec, models: Sequence[exports.Model]):
+def _pair_outputs(models: Sequence[exports.Model]) -> set[str]:
+  return {output for m in models if m.takes == "pair" for output in m.outputs}
+
+
+def _applicable(spec: spec_lib.EvaluationSpec, models: Sequence[exports.Model], element_spec):
   """The protocols that can be applied, and a note for each of the others."""
   answered = {output for m in models for output in m.outputs}
+  of_pairs = _pair_outputs(models)
+  num_frames = element_spec[element_lib.IMAGE].shape[0]
   protocols, notes = [], []
   for protocol in spec.protocols:
-    unlabelled = [o for o in protocol.outputs if o not in spec.source.labels]
+    unlabelled = [o for o in protocol.labels if o not in spec.source.labels]
+    unknown = [f for f in protocol.fields if f not in element_spec]
     unanswered = [o for o in protocol.outputs if o not in answered]
     if unlabelled:
       notes.append(f"{protocol.name}: the data set has no labels for {', '.join(unlabelled)}")
+    elif unknown:
+      notes.append(f"{protocol.name}: the data set has no {', '.join(unknown)}")
     elif unanswered:
       notes.append(f"{protocol.name}: no model gives {', '.join(unanswered)}")
+    elif num_frames < 2 and of_pairs & set(protocol.outputs):
+      notes.append(
+        f"{protocol.name}: motion needs samples of 2 or more frames, not of {num_frames}"
+      )
     else:
       protocols.append(protocol)
   return protocols, notes
 
 
-def _batches(spec: spec_lib.EvaluationSpec, split: str, max_samples: int | None) -> tf.data.Dataset:
-  num_frames = 1 if spec.frames == "first" else spec.source.num_frames
+def _dataset(spec: spec_lib.EvaluationSpec, split: str, max_samples: int | None) -> tf.data.Dataset:
+  """Elements one by one, with what the source knows of them."""
   dataset = spec.source.dataset(split)
   if max_samples:
     dataset = dataset.take(max_samples)
-  labels = tuple(spec.source.labels)
-  dataset = dataset.map(lambda element: element_lib.select(element, num_frames, labels, pose=False))
-  return dataset.batch(spec.batch_size).prefetch(1)
+  if spec.frames == "first":
+    labels, pose = tuple(spec.source.labels), element_lib.POSE in dataset.element_spec
+    dataset = dataset.map(lambda element: element_lib.select(element, 1, labels, pose))
+  return dataset
 
 
 def _predict(models: Sequence[exports.Model], images: tf.Tensor) -> dict[str, np.ndarray]:
-  """Predictions by output name, [batch, frames, height, width, channels]."""
+  """Predictions by output name, [batch, frames or pairs, height, width, channels]."""
   batch, frames = images.shape[:2]
-  folded = element_lib.fold_frames(images)
-  predictions = {}
+  folded, predictions = {}, {}
   for model in models:
-    for name, answer in model.predict(folded).items():
-      predictions[name] = answer.reshape(batch, frames, *answer.shape[1:])
+    if frames < (2 if model.takes == "pair" else 1):
+      continue
+    if model.takes not in folded:
+      folded[model.takes] = element_lib.fold(images, model.takes)
+    for name, answer in model.predict(folded[model.takes]).items():
+      predictions[name] = answer.reshape(batch, -1, *answer.shape[1:])
   return predictions
-
-
-def _sample(batch: Mapping, labels: Mapping, predictions: Mapping, i: int) -> evaluation_lib.Sample:
-  return evaluation_lib.Sample(
-    sample_id=batch[element_lib.SAMPLE_ID][i].numpy().decode(),
-    image=batch[element_lib.IMAGE][i, 0].numpy(),
-    intrinsics=batch[element_lib.INTRINSICS][i, 0].numpy(),
-    labels={name: array[i, 0] for name, array in labels.items()},
-    predictions={name: array[i, 0] for name, array in predictions.items()},
-  )

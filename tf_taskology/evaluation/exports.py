@@ -9,6 +9,7 @@ import tensorflow as tf
 
 EXPORTS_DIR = "exports"
 _SIGNATURE = "serving_default"
+_TAKES = {3: "frame", 6: "pair"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Model:
   Attributes:
     export: where it comes from.
     outputs: the names of its prediction outputs.
+    takes: "frame", images of 3 channels, or "pair", two frames one after the other in 6.
   """
 
   def __init__(self, export: Export):
@@ -59,19 +61,33 @@ class Model:
       raise ValueError(
         f"{_SIGNATURE!r} of {export.path} must take 'image' (uint8). It takes: {inputs}."
       )
+    channels = inputs["image"].shape[-1]
+    if channels not in _TAKES:
+      raise ValueError(
+        f"'image' of {export.path} must have 3 channels, or 6 of a pair of frames. It has: {channels}."
+      )
+    self.takes = _TAKES[channels]
     # `step` and `published_at` are one number per image, predictions are images.
     outputs = self._function.structured_outputs
     self.outputs = tuple(sorted(set(outputs) - {"step", "published_at"}))
 
   def predict(self, images: np.ndarray | tf.Tensor) -> dict[str, np.ndarray]:
-    """Predictions by output name, [N, H, W, C] float32, for images [N, H, W, 3] uint8."""
+    """Predictions by output name, [N, H, W, C] float32 or, of the image as a whole, [N, 1, 1, C].
+
+    Args:
+      images: [N, H, W, 3 or 6] uint8.
+
+    Raises:
+      ValueError: an answer has another size.
+    """
+    count, *size = images.shape[:3]
     answers = self._function(image=tf.convert_to_tensor(images, tf.uint8))
     predictions = {}
     for name in self.outputs:
       predictions[name] = answers[name].numpy().astype(np.float32)
-      if predictions[name].shape[:3] != tuple(images.shape[:3]):
+      if predictions[name].shape[:3] not in ((count, *size), (count, 1, 1)):
         raise ValueError(
-          f"{self.export.path} must answer {name!r} at the size of the image {tuple(images.shape[:3])}. "
-          f"It answered {predictions[name].shape}."
+          f"{self.export.path} must answer {name!r} at the size of the image {(count, *size)}, or [{count}, 1, 1] for "
+          f"the image as a whole. It answered {predictions[name].shape}."
         )
     return predictions

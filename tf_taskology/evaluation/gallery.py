@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tf_taskology.evaluation import evaluation, pictures
+from tf_taskology.evaluation import evaluation, pictures, samples as samples_lib
+from tf_taskology.tasks import road_classes
 
 TRUTH = "truth"
 
@@ -24,7 +25,7 @@ class Gallery:
 
 
 def galleries(evaluations: Mapping[str, evaluation.Evaluation]) -> list[Gallery]:
-  """A gallery for every sample that all runs kept.
+  """A gallery for every sample that all runs kept, but for videos (`video_gallery`).
 
   Args:
     evaluations: run name -> its evaluation on one data set, with samples.
@@ -32,14 +33,18 @@ def galleries(evaluations: Mapping[str, evaluation.Evaluation]) -> list[Gallery]
   by_id = {name: {s.sample_id: s for s in e.samples} for name, e in evaluations.items()}
   first = next(iter(by_id.values()))
   shared = [i for i in first if all(i in samples for samples in by_id.values())]
-  return [_gallery(i, {name: samples[i] for name, samples in by_id.items()}) for i in shared]
+  return [
+    _gallery(i, {name: samples[i] for name, samples in by_id.items()})
+    for i in shared
+    if not any(samples[i].video for samples in by_id.values())
+  ]
 
 
-def _gallery(sample_id: str, samples: Mapping[str, evaluation.Sample]) -> Gallery:
+def _gallery(sample_id: str, samples: Mapping[str, samples_lib.Sample]) -> Gallery:
   first = next(iter(samples.values()))
   columns, truth = ["image"], [pictures.Tile(first.image, "/".join(sample_id.split("/")[-2:]))]
   rows = {name: [pictures.Tile(None, name)] for name in samples}
-  for draw in (_depth, _normals, _normals_from_depth):
+  for draw in (_depth, _normals, _normals_from_depth, _segmentation):
     names, truth_tiles, tiles = draw(samples)
     columns += names
     truth += truth_tiles
@@ -106,6 +111,26 @@ def _normals_from_depth(samples):
   return columns, truth_tiles, tiles
 
 
+def _segmentation(samples):
+  if not _have(samples, samples_lib.SEGMENTATION):
+    return (), (), {}
+  truth = next(iter(samples.values())).labels[samples_lib.SEGMENTATION].astype(np.uint8)
+  known = truth[..., 0] != road_classes.VOID
+  tiles = {}
+  for name, sample in samples.items():
+    numbers = sample.predictions[samples_lib.SEGMENTATION]
+    wrong = np.where(known, (numbers != truth)[..., 0].astype(np.float64), np.nan)
+    tiles[name] = [
+      pictures.Tile(pictures.colorize_classes(numbers)),
+      pictures.Tile(pictures.colorize_error(wrong, 1.0), f"{100 * _mean(wrong):.1f}% wrong"),
+    ]
+  truth_tiles = [
+    pictures.Tile(pictures.colorize_classes(truth), TRUTH),
+    pictures.legend(pictures.ERROR_COLORS, "right or wrong"),
+  ]
+  return ("segmentation", "wrong classes"), truth_tiles, tiles
+
+
 def _normals_tiles(truth, normals):
   error = pictures.angle_error(truth, normals)
   return [
@@ -123,5 +148,5 @@ def _mean(error: np.ndarray) -> float:
   return float(known.mean()) if known.size else float("nan")
 
 
-def _have(samples: Mapping[str, evaluation.Sample], output: str) -> bool:
+def _have(samples: Mapping[str, samples_lib.Sample], output: str) -> bool:
   return all(output in s.labels and output in s.predictions for s in samples.values())

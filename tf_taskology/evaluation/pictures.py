@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import matplotlib
 import numpy as np
 import tensorflow as tf
+from matplotlib import colors
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_taskology.evaluation import normals_protocol
 from tf_taskology.geometry import surface_normals
+from tf_taskology.tasks import road_classes
 
 DEPTH_COLORS = "Spectral"
 ERROR_COLORS = "inferno"
@@ -69,6 +71,37 @@ def normals_from_depth(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
   return normals.numpy()
 
 
+def colorize_classes(numbers: np.ndarray) -> np.ndarray:
+  """Class numbers [height, width, 1] -> uint8: the colours of `tasks.road_classes`; grey is missing (255)."""
+  return class_colors()[numbers[..., 0]]
+
+
+@functools.lru_cache
+def class_colors() -> np.ndarray:
+  """[256, 3] uint8: a colour for each class number; beyond the road classes, hues that lie apart."""
+  hues = np.arange(256) * 0.618034 % 1
+  levels = np.stack([np.full(256, 0.75), 0.6 + 0.35 * (np.arange(256) % 2)], axis=-1)
+  table = colors.hsv_to_rgb(np.concatenate([hues[:, np.newaxis], levels], axis=-1))
+  table = np.round(255 * table).astype(np.uint8)
+  table[: road_classes.NUM_CLASSES] = road_classes.colours()[: road_classes.NUM_CLASSES]
+  table[road_classes.VOID] = _MISSING
+  return table
+
+
+def colorize_motion(field: np.ndarray, limit: float) -> np.ndarray:
+  """Motion [height, width, 3] in camera axes -> uint8; grey is unknown (NaN).
+
+  The hue is the direction seen from above: red away from the camera, green to the right, cyan towards it, violet to the
+  left. Black stands still, full brightness is `limit` (metres) or more.
+  """
+  known = np.all(np.isfinite(field), axis=-1)
+  x, y, z = np.moveaxis(np.where(known[..., np.newaxis], field, 0).astype(np.float64), -1, 0)
+  hue = np.arctan2(x, z) / (2 * np.pi) % 1
+  value = np.clip(np.sqrt(x * x + y * y + z * z) / limit, 0, 1)
+  rgb = np.round(255 * colors.hsv_to_rgb(np.stack([hue, np.full_like(hue, 0.85), value], -1)))
+  return np.where(known[..., np.newaxis], rgb, _MISSING).astype(np.uint8)
+
+
 def relative_error(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
   """|prediction - truth| / truth, [height, width]; NaN where truth is missing."""
   known = truth[..., 0] > 0
@@ -88,18 +121,18 @@ def colorize_error(error: np.ndarray, limit: float) -> np.ndarray:
   return _colorize(error / limit, ERROR_COLORS, np.isfinite(error))
 
 
-def legend(colors: str, caption: str) -> Tile:
+def legend(scale: str, caption: str) -> Tile:
   """A bar with a colour scale."""
   values = np.linspace(0, 1, 128)[np.newaxis]
-  return Tile(_colorize(values, colors, np.ones_like(values, bool)), caption)
+  return Tile(_colorize(values, scale, np.ones_like(values, bool)), caption)
 
 
-def with_scale(image: np.ndarray, colors: str, low: str, high: str) -> np.ndarray:
+def with_scale(image: np.ndarray, scale: str, low: str, high: str) -> np.ndarray:
   """Puts a colour scale below a picture.
 
   Args:
     image: [height, width, 3] uint8.
-    colors: name of the scale.
+    scale: its name.
     low: what its left end stands for, e.g. "0.8 m".
     high: what its right end stands for.
 
@@ -108,7 +141,7 @@ def with_scale(image: np.ndarray, colors: str, low: str, high: str) -> np.ndarra
   """
   height, width = image.shape[:2]
   line = max(11, height // 24)
-  bar = _colorize(np.linspace(0, 1, width)[np.newaxis], colors, np.ones([1, width], bool))
+  bar = _colorize(np.linspace(0, 1, width)[np.newaxis], scale, np.ones([1, width], bool))
   canvas = Image.new("RGB", (width, height + 2 * line + line // 2), _PAPER)
   canvas.paste(Image.fromarray(image), (0, 0))
   canvas.paste(Image.fromarray(np.repeat(bar, line, axis=0)), (0, height + line // 4))
@@ -122,6 +155,29 @@ def png(image: np.ndarray) -> bytes:
   """Encodes [height, width, 3] uint8."""
   buffer = io.BytesIO()
   Image.fromarray(image).save(buffer, "png", optimize=True)
+  return buffer.getvalue()
+
+
+def small(image: np.ndarray) -> tuple[str, bytes]:
+  """Encodes [height, width, 3] uint8 for a page: PNG if it has few colours, else JPEG. ("png" or "jpeg", bytes)."""
+  picture = Image.fromarray(image)
+  if picture.getcolors(maxcolors=64) is not None:
+    return "png", png(image)
+  buffer = io.BytesIO()
+  picture.save(buffer, "jpeg", quality=85, subsampling=0, optimize=True)
+  return "jpeg", buffer.getvalue()
+
+
+def gif(frames: Sequence[np.ndarray], width: int = 780, millisecs: int = 150) -> bytes:
+  """An animation that repeats, of [height, width, 3] uint8 frames scaled to at most `width` pixels across."""
+  images = []
+  for frame in frames:
+    height = max(round(frame.shape[0] * min(width / frame.shape[1], 1)), 1)
+    size = (min(width, frame.shape[1]), height)
+    picture = Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)
+    images.append(picture.quantize(96, dither=Image.Dither.NONE))
+  buffer = io.BytesIO()
+  images[0].save(buffer, "gif", save_all=True, append_images=images[1:], duration=millisecs, loop=0)
   return buffer.getvalue()
 
 
@@ -171,9 +227,9 @@ def _scaled_height(tile: Tile, width: int) -> int:
   return 0 if tile.image is None else round(tile.image.shape[0] * width / tile.image.shape[1])
 
 
-def _colorize(values: np.ndarray, colors: str, known: np.ndarray) -> np.ndarray:
+def _colorize(values: np.ndarray, scale: str, known: np.ndarray) -> np.ndarray:
   values = np.where(known, np.clip(values, 0, 1), 0)
-  rgb = np.round(255 * matplotlib.colormaps[colors](values)[..., :3])
+  rgb = np.round(255 * matplotlib.colormaps[scale](values)[..., :3])
   return np.where(known[..., np.newaxis], rgb, _MISSING).astype(np.uint8)
 
 

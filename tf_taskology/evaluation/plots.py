@@ -12,7 +12,7 @@ from tf_taskology.evaluation import charts
 
 # Legible on white and on dark; the first run is the baseline, so it is the quiet one.
 COLORS = ("#8a94a3", "#2f81f7", "#e8702a", "#2da44e", "#a371f7", "#d4a72c", "#e05299", "#1b9aaa")
-_INK = "#010203"  # replaced by the page's own text colour in SVG
+INK = "#010203"  # replaced by the page's own text colour in SVG
 _MAX_POINTS = 400
 _SMOOTH_FROM = 30
 _COLUMNS = 3
@@ -25,12 +25,16 @@ def svg(chart: charts.Chart, run_names: Sequence[str]) -> str:
     chart: what to draw.
     run_names: all runs of the page in order, so that a run has one colour throughout.
   """
+  return to_svg(lambda: _draw([chart], run_names, INK), chart.title)
+
+
+def to_svg(draw_fn, salt: str) -> str:
+  """What `draw_fn` draws, a figure with the ink `INK`, as an `<svg>` element; `salt` tells it from others."""
   with matplotlib.rc_context(
-    {"svg.fonttype": "none", "svg.hashsalt": chart.title, "svg.image_inline": True}
+    {"svg.fonttype": "none", "svg.hashsalt": salt, "svg.image_inline": True}
   ):
-    drawing = _draw([chart], run_names, _INK)
     buffer = io.StringIO()
-    drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    draw_fn().savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
   text = buffer.getvalue()
   text = text[text.index("<svg") :]
   text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -41,7 +45,7 @@ def svg(chart: charts.Chart, run_names: Sequence[str]) -> str:
   text = re.sub(
     r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text)
   )
-  return text.replace(_INK, "currentColor")
+  return text.replace(INK, "currentColor")
 
 
 def png(drawn: Sequence[charts.Chart], run_names: Sequence[str]) -> bytes:

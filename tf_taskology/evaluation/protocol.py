@@ -2,9 +2,11 @@
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from tf_taskology.evaluation import trajectory
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -28,8 +30,9 @@ class Protocol(abc.ABC):
   """A named way to turn labels and predictions into numbers. A subclass is one file and states four things:
 
   1. `name`: the heading in tables, unique within an evaluation.
-  2. `outputs`: the output names that it compares; it is skipped where the data set has no labels for one of them
-     or no model gives it.
+  2. `outputs`: the model outputs that it reads, `labels`: the labels that it compares them with (those of the same
+     names unless it says otherwise), and `fields`: what else of an element it reads, e.g. "pose". It is skipped where
+     the data set or the models lack one of them.
   3. `description`: one sentence that fixes what papers leave open (mask, range, alignment, how images are averaged).
   4. `metrics`: how each number of `result` is read.
 
@@ -39,6 +42,12 @@ class Protocol(abc.ABC):
 
   name: str
   outputs: tuple[str, ...]
+  fields: tuple[str, ...] = ()
+
+  @property
+  def labels(self) -> tuple[str, ...]:
+    """Names of the labels that it reads."""
+    return self.outputs
 
   @property
   @abc.abstractmethod
@@ -64,14 +73,19 @@ class Protocol(abc.ABC):
     """Adds a batch.
 
     Args:
-      labels: output name -> [..., height, width, channels]; every leading index is one image. Missing pixels hold
-        the task's `missing` value.
-      predictions: the same shapes.
+      labels: label name -> [..., height, width, channels]; every leading index is one image. Missing pixels hold
+        the task's `missing` value. And the `fields`, by name, as the element has them: [batch, frames, ...].
+      predictions: output name -> the same shapes; outputs of pairs of frames have pairs for frames, in the order of
+        `tasks.motion.pairs`.
     """
 
   @abc.abstractmethod
   def result(self) -> dict[str, float]:
-    """Values by metric name. Raises ValueError if no labelled pixel was seen."""
+    """Values by metric name, without those that nothing defines. Raises ValueError if no labelled pixel was seen."""
+
+  def trajectories(self) -> Sequence[trajectory.Trajectory]:
+    """A few paths for pictures, if the protocol judges any."""
+    return ()
 
 
 AVERAGES = ("image", "pixel")

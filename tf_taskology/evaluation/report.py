@@ -19,6 +19,7 @@ from tf_taskology.evaluation import (
   runs,
   table_formats,
   tables,
+  video_report,
 )
 
 WorkDirs = Mapping[str, str | os.PathLike | Sequence[str | os.PathLike]]
@@ -50,6 +51,8 @@ def write_report(
       _header(title, read),
       _results(read),
       _pictures(read),
+      video_report.videos(_first_seeds(read)),
+      video_report.paths(_first_seeds(read), list(read), _legend(read)),
       _training(read),
       _curves(read),
       _peers(read),
@@ -218,13 +221,16 @@ def _by_data_set(read: charts.Runs) -> Mapping[tuple[str, str], tables.Runs]:
   )
 
 
+def _first_seeds(read: charts.Runs) -> list[dict[str, evaluation.Evaluation]]:
+  """For every data set, the evaluation of the first seed of every run."""
+  return [
+    {name: seeds[0] for name, seeds in compared.items()} for compared in _by_data_set(read).values()
+  ]
+
+
 def _galleries(read: charts.Runs) -> list[tuple[evaluation.Evaluation, list[gallery.Gallery]]]:
   """Galleries of the first seed of every run, and the evaluation that they are of, for every data set."""
-  result = []
-  for compared in _by_data_set(read).values():
-    first = {name: seeds[0] for name, seeds in compared.items()}
-    result.append((next(iter(first.values())), gallery.galleries(first)))
-  return result
+  return [(next(iter(c.values())), gallery.galleries(c)) for c in _first_seeds(read)]
 
 
 def _write_pictures(folder: pathlib.Path, read: charts.Runs):
@@ -232,6 +238,7 @@ def _write_pictures(folder: pathlib.Path, read: charts.Runs):
   for first, shown in _galleries(read):
     for i, one in enumerate(shown):
       (folder / f"{first.file_stem}-{i}.png").write_bytes(pictures.png(one.picture()))
+  video_report.write_pictures(folder, _first_seeds(read), list(read))
   drawn = {f"{m}-losses": charts.losses(read, m) for m in charts.modules(read)}
   for trainer in charts.trainers(read):
     drawn[f"{trainer}-staleness"] = charts.staleness(read, trainer)

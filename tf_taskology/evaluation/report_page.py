@@ -49,6 +49,12 @@ thead th { color: var(--soft); font-weight: 600; }
 .gallery img:hover { transform: scale(2); position: relative; z-index: 1; border-radius: 2px; }
 .gallery .legend { align-self: end; } .gallery .legend img { height: 10px; } .gallery .legend img:hover { transform: none; }
 .gallery .name { align-self: center; font-size: 1rem; font-weight: 600; color: var(--ink); overflow-wrap: anywhere; }
+.video { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px 12px; font-size: 0.8rem;
+  color: var(--soft); padding-bottom: 22px; margin-bottom: 22px; border-bottom: 1px solid var(--rule); }
+.video header { grid-column: 1 / -1; font-size: 1rem; font-weight: 600; color: var(--ink); overflow-wrap: anywhere; }
+.video header + div:last-child { grid-column: 1 / -1; }
+.video img { width: 100%; display: block; border-radius: 4px; margin-bottom: 2px; }
+@media (max-width: 700px) { .video { grid-template-columns: minmax(0, 1fr); } }
 details { margin: 10px 0; } summary { cursor: pointer; }
 pre { background: var(--card); border-radius: 10px; padding: 16px 18px; overflow-x: auto; font: 13px/1.5 ui-monospace,
   SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
@@ -110,11 +116,34 @@ def gallery_grid(shown: gallery.Gallery) -> str:
   return f'<div class="gallery" style="--columns: {len(shown.columns)}">{"".join(cells)}</div>'
 
 
+def video_grid(shown: gallery.Gallery, run: str, animation: bytes) -> str:
+  """A video's pictures three beside each other, row by row, and last an animation (GIF) of one run."""
+  cells = []
+  for row in shown.rows:
+    head, *tiles = row
+    cells.append(f"<header>{html.escape(head.caption)}</header>")
+    tiles = [(shown.columns[0], head), *zip(shown.columns[1:], tiles, strict=True)]
+    cells += [
+      _figure(column, tile.caption, *pictures.small(tile.image))
+      for column, tile in tiles
+      if tile.image is not None
+    ]
+  cells.append("<header>all frames</header>")
+  cells.append(_figure("frame by frame", run, "gif", animation))
+  return f'<div class="video">{"".join(cells)}</div>'
+
+
 def details(summary: str, text: str) -> str:
   """Preformatted text that opens on a click."""
   return (
     f"<details><summary>{html.escape(summary)}</summary><pre>{html.escape(text)}</pre></details>"
   )
+
+
+def _figure(column: str, caption: str, kind: str, encoded: bytes) -> str:
+  text = html.escape(": ".join(part for part in (column, caption) if part))
+  data = base64.b64encode(encoded).decode()
+  return f'<div><img alt="{text}" src="data:image/{kind};base64,{data}">{text}</div>'
 
 
 def _tile(tile: pictures.Tile, column: str) -> str:

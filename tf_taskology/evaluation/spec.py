@@ -18,6 +18,7 @@ class EvaluationSpec:
     batch_size: samples per call of a model.
     max_samples: the first so many samples only; None for all.
     frames: "all" frames of a sample count as images, or the "first" one only.
+    shown: outputs to show in pictures though no protocol reads them, if a model gives them.
   """
 
   def __init__(
@@ -29,6 +30,7 @@ class EvaluationSpec:
     batch_size: int = 16,
     max_samples: int | None = None,
     frames: str = "all",
+    shown: Sequence[str] = (),
   ):
     names = [p.name for p in protocols]
     if not names or len(set(names)) < len(names):
@@ -50,6 +52,7 @@ class EvaluationSpec:
     self.batch_size = batch_size
     self.max_samples = max_samples
     self.frames = frames
+    self.shown = tuple(shown)
 
 
 def select(specs: Sequence[EvaluationSpec], names: Sequence[str] = ()) -> list[EvaluationSpec]:

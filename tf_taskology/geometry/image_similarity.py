@@ -142,3 +142,19 @@ def edge_aware_smoothness(values: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     tf.abs(image[..., 1:, :, :] - image[..., :-1, :, :]), axis=-1, keepdims=True
   )
   return tf.reduce_mean(across * tf.exp(-edge_across)) + tf.reduce_mean(down * tf.exp(-edge_down))
+
+
+def disparity_smoothness(depth: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+  """Edge-aware smoothness of disparity divided by its mean.
+
+  Args:
+    depth: [..., height, width, 1] float, metres; 0 where it is missing, which counts as disparity 0.
+    image: [..., height, width, channels] float in 0..1.
+
+  Returns:
+    Scalar.
+  """
+  known = depth > 0
+  disparity = tf.where(known, 1 / tf.where(known, depth, tf.ones_like(depth)), tf.zeros_like(depth))
+  mean = tf.reduce_mean(disparity, axis=[-3, -2, -1], keepdims=True)
+  return edge_aware_smoothness(tf.math.divide_no_nan(disparity, mean), image)

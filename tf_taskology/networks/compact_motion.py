@@ -4,19 +4,27 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_taskology.networks import layers, motion_heads
+from tf_taskology.networks import cost_volume, layers, motion_heads
+
+_CELL = 16  # pixels
 
 
 class CompactMotion:
-  """Builds strided convolutions down to features of the whole pair, and a field from coarse to fine.
+  """Builds convolutions of both frames down to a coarse level, joined by where patches went.
+
+  How patches moved (`cost_volume.PatchMatches`) is averaged over cells of 16 pixels, and read cell by
+  cell, not as a mean over all: driving ahead moves left and right in opposite directions.
 
   Args:
     channels: of strides 2, 4, ...; the image size must be a multiple of the largest.
-    bottleneck_channels: of the convolution on the coarsest level whose mean gives the camera's motion.
+    match_strides: strides of the levels that are joined by patch matches, any of 4, 8 and 16.
+    radius: of the patch matches.
+    bottleneck_channels: of the features that give the camera's motion.
     field_channels: of each level on the way up to the objects' motion.
     output_stride: 2, 4, ...: the field's (x, y) is at image pixel (s x, s y).
     channels_per_frame: 3, or 4 if depth follows the colours.
     burn_in_calls: see `motion_heads.BurnIn`; 0 for none.
+    scales: of rotations (radians) and translations (metres): what a last layer of ones means.
     input_scaling: "unit" or as `layers.ScaleImage`.
     name: of the Keras model.
 
@@ -26,16 +34,26 @@ class CompactMotion:
 
   def __init__(
     self,
-    channels: Sequence[int] = (16, 32, 64, 96, 128),
+    channels: Sequence[int] = (16, 32, 48, 64, 96),
+    match_strides: Sequence[int] = (4, 8),
+    radius: int = 3,
     bottleneck_channels: int = 128,
     field_channels: int = 24,
     output_stride: int = 2,
     channels_per_frame: int = 3,
     burn_in_calls: int = 0,
+    scales: Sequence[float] = (0.01, 0.3),
     input_scaling: str = "fixed",
     name: str = "compact_motion",
   ):
+    if not match_strides or not set(match_strides) <= {4, 8, 16} or len(channels) < 4:
+      raise ValueError(
+        "CompactMotion: match_strides must be some of 4, 8, 16, and channels at least 4, "
+        f"got {tuple(match_strides)} and {tuple(channels)}."
+      )
     self._channels = tuple(channels)
+    self._match_strides = tuple(match_strides)
+    self._radius = radius
     self._bottleneck_channels = bottleneck_channels
     self._field_channels = field_channels
     self._output_stride = layers.check_output_stride(
@@ -43,6 +61,7 @@ class CompactMotion:
     )
     self._channels_per_frame = motion_heads.check_channels("CompactMotion", channels_per_frame)
     self._burn_in_calls = burn_in_calls
+    self._scales = tuple(scales)
     self._input_scaling = input_scaling
     self._name = name
 
@@ -64,16 +83,13 @@ class CompactMotion:
     size = layers.check_image_size("CompactMotion", image_size, 2 ** len(self._channels))
     image = tf.keras.Input((*size, 2 * self._channels_per_frame), name="image")
     x = motion_heads.ScalePair(self._input_scaling, name="scale_pair")(image)
-    features = []
-    for level, channels in enumerate(self._channels, 1):
-      # Padding that centres the kernel of output x on input 2 x.
-      x = tf.keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"down{level}_pad")(x)
-      x = _convolution(channels, f"down{level}", strides=2, padding="valid")(x)
-      features.append(x)
-    bottleneck = _convolution(self._bottleneck_channels, "whole")(x)
-    bottleneck = tf.keras.layers.GlobalAveragePooling2D(keepdims=True, name="bottleneck")(
-      bottleneck
-    )
+    frames = motion_heads.Halves(name="frames")(x)
+    matches = {
+      stride: cost_volume.PatchMatches(stride, self._radius, name=f"matches{stride}")(frames)
+      for stride in self._match_strides
+    }
+    features = self._features(x, matches)
+    bottleneck = self._whole(features[-1], matches)
     field = self._field(features) if task.object_motion else None
     raw = motion_heads.join(
       task,
@@ -82,8 +98,34 @@ class CompactMotion:
       bottleneck,
       [side // self._output_stride for side in size],
       burn_in_calls=self._burn_in_calls,
+      scales=self._scales,
     )
     return tf.keras.Model(image, {task.name: raw}, name=self._name)
+
+  def _features(self, x, matches):
+    """Features of strides 2, 4, ...."""
+    features = []
+    for level, channels in enumerate(self._channels, 1):
+      # Padding that centres the kernel of output x on input 2 x.
+      x = tf.keras.layers.ZeroPadding2D(((1, 0), (1, 0)), name=f"down{level}_pad")(x)
+      x = _convolution(channels, f"down{level}", strides=2, padding="valid")(x)
+      if 2**level in matches:
+        x = tf.keras.layers.Concatenate(name=f"join{level}")([x, matches[2**level]])
+        x = _convolution(channels, f"joined{level}")(x)
+      features.append(x)
+    return features
+
+  def _whole(self, coarsest, matches):
+    """[N, 1, 1, bottleneck channels] from the coarsest features and the matches."""
+    parts = [tf.keras.layers.Conv2D(24, 1, name="coarsest")(coarsest)]
+    for stride, matched in matches.items():
+      cell = _CELL // stride
+      parts.append(tf.keras.layers.AveragePooling2D(cell, name=f"cells{stride}")(matched))
+    parts = [tf.keras.layers.Flatten(name=f"flat{i}")(part) for i, part in enumerate(parts)]
+    x = tf.keras.layers.Concatenate(name="whole")(parts)
+    # Units of ReLU die here in the first steps, when no motion is the best guess.
+    x = tf.keras.layers.Dense(self._bottleneck_channels, activation="elu", name="bottleneck")(x)
+    return tf.keras.layers.Reshape((1, 1, -1), name="bottleneck_pixel")(x)
 
   def _field(self, features):
     level = len(features)

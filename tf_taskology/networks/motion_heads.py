@@ -122,7 +122,7 @@ class AutoMask(tf.keras.layers.Layer):
 
 
 @tf.keras.utils.register_keras_serializable(package=_PACKAGE)
-class BurnIn(tf.keras.layers.Layer):
+class BurnIn(layers.CountedLayer):
   """Multiplies a field by clip(2 calls / burn_in_calls - 1, 0, 1), calls those in training (DML).
 
   Outside training the factor is that of the last training call.
@@ -132,23 +132,8 @@ class BurnIn(tf.keras.layers.Layer):
     super().__init__(**kwargs)
     self.burn_in_calls = burn_in_calls
 
-  def build(self, input_shape):
-    self.calls = self.add_weight(
-      "calls",
-      shape=(),
-      dtype=tf.int64,
-      initializer="zeros",
-      trainable=False,
-      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
-    super().build(input_shape)
-
   def call(self, field, training=None):
-    calls = tf.cast(self.calls, tf.float32)
-    factor = tf.clip_by_value(2 * calls / self.burn_in_calls - 1, 0.0, 1.0)
-    if training:
-      with tf.control_dependencies([factor]):
-        self.calls.assign_add(1)
+    factor = tf.clip_by_value(2 * self.count(training) / self.burn_in_calls - 1, 0.0, 1.0)
     return field * tf.cast(factor, field.dtype)
 
   def get_config(self):
@@ -213,6 +198,7 @@ def join(
   size: Sequence[int],
   auto_mask: bool = False,
   burn_in_calls: int = 0,
+  scales: Sequence[float] | None = None,
 ) -> tf.Tensor:
   """The raw output of `motion.Motion`.
 
@@ -225,16 +211,25 @@ def join(
     size: (height, width) of the field.
     auto_mask: see `AutoMask`.
     burn_in_calls: see `BurnIn`; 0 for none.
+    scales: fixed factors of rotation and of translations; None: learnt ones (`LearnedScale`), as published. Those
+      shrink to their minimum while a network does not know yet which way things move, and 0 is its best guess.
 
   Returns:
     [N, h, w, task.raw_channels] float32; 1 x 1 pixel without a field.
   """
-  rotation = LearnedScale(name="rotation_scale")(rotation)
-  scaled = LearnedScale(name="translation_scale")
+  rotation_scale, scaled = (
+    LearnedScale(name=name)
+    if scales is None
+    else tf.keras.layers.Rescaling(scales[i], dtype="float32", name=name)
+    for i, name in enumerate(("rotation_scale", "translation_scale"))
+  )
+  rotation = rotation_scale(rotation)
   if field is None:
     parts, size = [rotation, scaled(translation)], (1, 1)
   else:
-    translation, field = scaled([translation, field])
+    translation, field = (
+      scaled([translation, field]) if scales is None else (scaled(translation), scaled(field))
+    )
     if auto_mask:
       field = AutoMask(dtype="float32", name="auto_mask")(field)
     if burn_in_calls:

@@ -2,11 +2,13 @@
 
 import tensorflow as tf
 
+from tf_taskology.networks import layers
+
 _PACKAGE = "tf_taskology"
 
 
 @tf.keras.utils.register_keras_serializable(package=_PACKAGE)
-class NoiseRampUp(tf.keras.layers.Layer):
+class NoiseRampUp(layers.CountedLayer):
   """Standard deviation of the noise: max_stddev * min(calls / rampup_calls, 1)^2, and 0 outside training.
 
   One layer serves all normalisations of a network. It counts training calls of the network; a module that trains on
@@ -24,25 +26,12 @@ class NoiseRampUp(tf.keras.layers.Layer):
     self.max_stddev = max_stddev
     self.rampup_calls = rampup_calls
 
-  def build(self, input_shape):
-    self.calls = self.add_weight(
-      "calls",
-      shape=(),
-      dtype=tf.int64,
-      initializer="zeros",
-      trainable=False,
-      aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )
-    super().build(input_shape)
-
   def call(self, x, training=None):
     """Returns a float32 scalar; of `x` only its existence matters."""
     if not training:
       return tf.zeros(())
-    calls = tf.cast(self.calls, tf.float32)
+    calls = self.count(training)
     ramp = tf.minimum(calls / self.rampup_calls, 1.0) if self.rampup_calls else tf.ones(())
-    with tf.control_dependencies([ramp]):
-      self.calls.assign_add(1)
     return self.max_stddev * tf.square(ramp)
 
   def get_config(self):

@@ -31,6 +31,9 @@ class Exporter:
     serving_jpeg: image_bytes string [n], JPEG or PNG, all of one size -> the same.
     peer: image uint8 [n, height, width, 3] -> output name, in its `peer_dtype`, at the network's own resolution.
 
+  A module whose tasks take pairs gets them as `element.fold` makes them, image uint8 [n, height, width, 6], and
+  image_bytes as two files each, string [n, 2]. Outputs that are per image are [n, 1, 1, channels] everywhere.
+
   Images of another size than the network's are resized to it. Under a `tf.distribute` strategy the variables of the
   first replica are written; nothing is reduced over replicas, so one process may export alone.
   """
@@ -39,7 +42,8 @@ class Exporter:
     """Traces and saves the graph.
 
     Args:
-      network: image [n, height, width, 3] float32 in 0..255 -> {task name: raw predictions}.
+      network: image [n, height, width, 3] float32 in 0..255 (6 channels if tasks take pairs) -> {task name: raw
+        predictions}.
       tasks: the tasks that the network performs.
       scratch_dir: a folder that does not exist yet, for the first save; the caller removes it.
 
@@ -49,6 +53,7 @@ class Exporter:
     self._network = network
     self._sources = list(network.variables)
     self.image_size = tuple(network.inputs[0].shape[1:3])
+    self.channels = network.inputs[0].shape[3]
     self._names, self.graph, self._object_graph = (), b"", b""
     # Keras runs callbacks inside `strategy.scope()`; the strategy in force is per thread, and what is built here must
     # be plain variables and plain graphs.
@@ -142,30 +147,37 @@ def _signatures(network, tasks, exported, image_size):
     return predictions
 
   outputs = {name: output for task in tasks for name, output in task.outputs.items()}
+  channels = network.inputs[0].shape[3]
+  image_spec = tf.TensorSpec([None, None, None, channels], tf.uint8, name="image")
+  pairs = task_lib.takes_of(tasks) == "pair"
 
   def full_size(image):
     predictions = predict(image)
     for name, output in outputs.items():
+      if output.per_image:
+        continue
       value = resizing.bilinear(predictions[name], tf.shape(image)[1:3])
       if resizing.is_direction(output):
         value = tf.math.l2_normalize(value, axis=-1, epsilon=1e-12)
       predictions[name] = value
     return stamped(predictions, image)
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")])
+  @tf.function(input_signature=[image_spec])
   def serving_default(image):
     return full_size(image)
 
-  @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+  @tf.function(
+    input_signature=[tf.TensorSpec([None, 2] if pairs else [None], tf.string, name="image_bytes")]
+  )
   def serving_jpeg(image_bytes):
     image = tf.map_fn(
       lambda encoded: tf.io.decode_image(encoded, channels=3, expand_animations=False),
-      image_bytes,
+      tf.reshape(image_bytes, [-1]),
       fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
     )
-    return full_size(image)
+    return full_size(tf.concat([image[::2], image[1::2]], axis=-1) if pairs else image)
 
-  @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")])
+  @tf.function(input_signature=[image_spec])
   def peer(image):
     return stamped(
       {name: tf.cast(value, outputs[name].peer_dtype) for name, value in predict(image).items()},
@@ -189,7 +201,7 @@ def _at_network_size(image, image_size):
     lambda: image,
     lambda: resizing.bilinear(image, image_size),
   )
-  return tf.ensure_shape(image, [None, *image_size, 3])
+  return tf.ensure_shape(image, [None, *image_size, None])
 
 
 def _variables_prefix(directory: str) -> str:

@@ -18,7 +18,9 @@ class FrozenPeer(peer.Peer):
     name: the peer module's name.
     outputs: what it answers, by name.
     version_dir: one version, for ever; or
-    export_dir: <export root>/<module>: the newest version there, looked up at each request.
+    export_dir: <export root>/<module>: the newest version there, looked up at each request; or
+    path: either of the two; of versions, the one that is the newest at the first request.
+    takes: "frame" or "pair".
 
   Raises:
     ValueError: not exactly one of the folders is given.
@@ -30,16 +32,22 @@ class FrozenPeer(peer.Peer):
     outputs: Mapping[str, task_lib.Output],
     version_dir: str | None = None,
     export_dir: str | None = None,
+    path: str | None = None,
+    takes: str = "frame",
   ):
-    if (version_dir is None) == (export_dir is None):
+    if [version_dir, export_dir, path].count(None) != 2:
       raise ValueError(
-        "FrozenPeer needs exactly one of `version_dir` and `export_dir`. "
-        f"Received: version_dir={version_dir!r}, export_dir={export_dir!r}."
+        "FrozenPeer needs exactly one of `version_dir`, `export_dir` and `path`. "
+        f"Received: version_dir={version_dir!r}, export_dir={export_dir!r}, path={path!r}."
       )
     self.name = name
     self.outputs = dict(outputs)
-    self.target = version_dir or export_dir
+    self.takes = takes
+    self.target = version_dir or export_dir or path
+    if path is not None and os.path.exists(os.path.join(path, exporting.GRAPH_FILE)):
+      version_dir = path
     self._version_dir = version_dir
+    self._keeps = path is not None
     self._lock = threading.Lock()
     self._loaded_dir = None
     self._model = None
@@ -80,6 +88,8 @@ class FrozenPeer(peer.Peer):
       if self._closed:
         raise peer.PeerClosed(f"Peer {self.name!r} was closed: training ends.")
       wanted = self._version_dir or self._newest()
+      if self._keeps:
+        self._version_dir = wanted
       if wanted != self._loaded_dir:
         try:
           self._model = tf.saved_model.load(wanted)

@@ -16,7 +16,8 @@ class LocalPeer(peer.Peer):
 
   Args:
     name: the peer module's name.
-    network: image [n, height, width, 3] float32 in 0..255 -> {task name: raw predictions}.
+    network: image [n, height, width, 3] float32 in 0..255 (6 channels if tasks take pairs) -> {task name: raw
+      predictions}.
     tasks: the tasks that it performs.
     clock: seconds since the epoch.
   """
@@ -30,6 +31,7 @@ class LocalPeer(peer.Peer):
   ):
     self.name = name
     self.outputs = peer.outputs_of(tasks)
+    self.takes = task_lib.takes_of(tasks)
     self.target = "this process"
     self._source = network
     self._copy = tf.keras.models.clone_model(network)

@@ -69,6 +69,8 @@ class ForeignOutput:
 class Mapping:
   """How to ask a foreign model: its tensor is ((image * scale) - mean) / std, resized first if `size` is given.
 
+  Of a pair of images, in six channels, each is converted by itself.
+
   Attributes:
     outputs: prediction name -> ForeignOutput.
     model_name: name of the model on its server; None: the peer's name.
@@ -115,9 +117,11 @@ class Mapping:
     return sorted({output.tensor for output in self.outputs.values()})
 
   def encode(self, image: np.ndarray) -> np.ndarray:
-    """uint8 [n, height, width, 3] -> what the model takes."""
+    """uint8 [n, height, width, 3] (6 for pairs) -> what the model takes."""
     if self.size is not None and tuple(image.shape[1:3]) != tuple(self.size):
       image = resizing.bilinear(tf.cast(image, tf.float32), tuple(self.size)).numpy()
+    channels = image.shape[3]
+    image = image.reshape(*image.shape[:3], -1, 3)
     if self.reverse_channels:
       image = image[..., ::-1]
     if self.dtype == "uint8":
@@ -126,6 +130,7 @@ class Mapping:
     else:
       image = np.asarray(image, np.float32) * np.float32(self.scale)
       image = (image - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+    image = image.reshape(*image.shape[:3], channels)
     if self.layout == "NCHW":
       image = np.moveaxis(image, -1, 1)
     return np.ascontiguousarray(image)

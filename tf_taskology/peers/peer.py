@@ -11,7 +11,7 @@ from tf_taskology.tasks import task as task_lib
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-  """What a peer says about n images.
+  """What a peer says about n images, or n pairs of images.
 
   Attributes:
     predictions: output name -> [n, h, w, channels] float32, at the peer's own resolution.
@@ -36,11 +36,13 @@ class Peer(abc.ABC):
   Attributes:
     name: the module's name.
     outputs: prediction tensors that it answers, by name.
+    takes: what it is asked about: a "frame", or a "pair" of frames.
     target: where it is, for people to read: addresses or a folder.
   """
 
   name: str
   outputs: Mapping[str, task_lib.Output]
+  takes: str = "frame"
   target: str = ""
 
   @abc.abstractmethod
@@ -48,7 +50,7 @@ class Peer(abc.ABC):
     """Asks for predictions.
 
     Args:
-      inputs: "image": uint8 [n, height, width, 3].
+      inputs: "image": uint8 [n, height, width, 3], or of pairs [n, height, width, 6] (`element.fold`).
 
     Raises:
       PeerError: there is no usable answer; `error.temporary` says whether asking again may help.
@@ -112,16 +114,7 @@ class WrongDtype(PeerMismatch):
 
 
 def outputs_of(tasks: Sequence[task_lib.Task]) -> dict[str, task_lib.Output]:
-  """Outputs by name of a module that performs these tasks.
-
-  Raises:
-    ValueError: a task takes pairs of frames; peers are asked frame by frame.
-  """
-  for task in tasks:
-    if task.takes != "frame":
-      raise ValueError(
-        f"Peers answer frame by frame, but task {task.name!r} takes {task.takes!r}. Expected 'frame'."
-      )
+  """Outputs by name of a module that performs these tasks."""
   return {name: output for task in tasks for name, output in task.outputs.items()}
 
 
@@ -131,13 +124,15 @@ def check_predictions(
   """The predictions as float32, after a look at each one's shape.
 
   Raises:
-    WrongShape: a prediction is not [num_images, h, w, channels of the output].
+    WrongShape: a prediction is not [num_images, h, w, channels of the output], h and w 1 if it is per image.
   """
   for name, output in peer.outputs.items():
     shape = predictions[name].shape
-    if len(shape) != 4 or shape[0] != num_images or shape[3] != output.channels:
+    fits = len(shape) == 4 and shape[0] == num_images and shape[3] == output.channels
+    if not fits or (output.per_image and shape[1:3] != (1, 1)):
+      size = "1, 1" if output.per_image else "height, width"
       raise WrongShape(
         f"Peer {peer.name!r} at {peer.target} answered {name!r} with shape {list(shape)}; "
-        f"expected [{num_images}, height, width, {output.channels}]."
+        f"expected [{num_images}, {size}, {output.channels}]."
       )
   return {name: np.asarray(predictions[name], np.float32) for name in peer.outputs}

@@ -31,7 +31,7 @@ class Publisher:
   Args:
     export_dir: <export root>/<module>; its last part names the module.
     keep: newest versions kept.
-    example_images: uint8 [n, height, width, 3] for the warm-up record; one grey image if None.
+    example_images: uint8 [n, height, width, 3] (6 for pairs) for the warm-up record; one grey image if None.
     clock: seconds since the epoch.
 
   Raises:
@@ -134,26 +134,31 @@ class Publisher:
         "Traced module %s for publishing in %.1f s.", self.module, time.monotonic() - started
       )
     image_size = self._exporter.image_size
-    warmup.write(directory, [self._warmup_record(image_size)])
+    warmup.write(directory, [self._warmup_record(image_size, self._exporter.channels)])
     description = {
       "module": self.module,
       "step": step,
       "published_at": published_at,
       "outputs": {
-        name: {"channels": output.channels, "unit": output.unit}
+        name: {
+          "channels": output.channels,
+          "unit": output.unit,
+          "per_image": output.per_image,
+        }
         for task in tasks
         for name, output in task.outputs.items()
       },
+      "takes": task_lib.takes_of(tasks),
       "image_size": list(image_size),
     }
     with open(os.path.join(directory, DESCRIPTION_FILE), "w") as file:
       json.dump(description, file, indent=2)
     self._exporter.write(directory, step, published_at)
 
-  def _warmup_record(self, image_size):
+  def _warmup_record(self, image_size, channels):
     images = self._example_images
     if images is None:
-      images = np.full([1, *(size or 64 for size in image_size), 3], 128, np.uint8)
+      images = np.full([1, *(size or 64 for size in image_size), channels], 128, np.uint8)
     return warmup.predict_record(self.module, exporting.PEER_SIGNATURE, "image", images)
 
   def _remove_others(self, step):

@@ -29,6 +29,7 @@ class ServedPeer(peer.Peer):
     name: the peer module's name.
     targets: addresses of replicas, "host:port".
     outputs: what it answers, by name; see `peer.outputs_of`.
+    takes: "frame" or "pair".
     mapping: None for a module that this system published; else how to ask a foreign model.
     tls: None for a plain connection.
     retries: deadline, rounds and pauses.
@@ -45,6 +46,7 @@ class ServedPeer(peer.Peer):
     name: str,
     targets: Sequence[str],
     outputs: Mapping[str, task_lib.Output],
+    takes: str = "frame",
     mapping: mapping_lib.Mapping | None = None,
     tls: transport.Tls | None = None,
     retries: transport.Retries | None = None,
@@ -54,6 +56,7 @@ class ServedPeer(peer.Peer):
   ):
     self.name = name
     self.outputs = dict(outputs)
+    self.takes = takes
     self.target = ",".join(targets)
     self._mapping = mapping or mapping_lib.OwnMapping(self.outputs)
     mapping_lib.check_covers(name, self.outputs, self._mapping)

@@ -26,7 +26,8 @@ class PredictionStage:
   """Adds peers' predictions to batches.
 
   Batches {"mediator": {"image": [B, F, H, W, 3] uint8, ...}, ...} gain
-    "peers": output name -> [B, F, height, width, channels] float32, zeros where a peer is not available;
+    "peers": output name -> [B, F, height, width, channels] float32, zeros where a peer is not available; of peers that
+      take pairs [B, pairs, ...], in the order of `task.pairs`; height and width 1 where an output is per image;
     "peers_info": peer name -> {"available": [B] float32, 0 or 1; "step": [B] int64; "published_at": [B] float64}.
   One request per peer and batch; several batches are asked at once; their order is kept. Put only `pipeline.timed`
   behind it: what it knows about waiting holds if the training loop takes batches straight from it.
@@ -125,19 +126,20 @@ class PredictionStage:
   def _add(self, batch):
     """One batch with predictions; graph code."""
     image = batch[MEDIATOR][element.IMAGE][:, : self._num_frames]
-    num_frames = image.shape[1]
+    folded = {takes: element.fold(image, takes) for takes in {p.takes for p in self._peers}}
     predictions, infos, ready_at = {}, {}, []
     for peer in self._peers:
+      count = element.count(peer.takes, image.shape[1])
       names = list(peer.outputs)
       *values, available, step, published_at, ready = tf.numpy_function(
-        functools.partial(self._fetch, peer),
-        [image],
+        functools.partial(self._fetch, peer, count),
+        [folded[peer.takes]],
         [*[tf.float32 for _ in names], tf.float32, tf.int64, tf.float64, tf.float64],
         stateful=False,  # stateful ones run one after the other, and so would the peers
       )
       for name, value in zip(names, values, strict=True):
         value = self._at_size(value, peer.outputs[name])
-        unfolded = element.unfold_frames(value, num_frames)
+        unfolded = element.unfold_frames(value, count)
         unfolded.set_shape([image.shape[0], *unfolded.shape[1:]])
         predictions[name] = unfolded
       info = {"available": available, "step": step, "published_at": published_at}
@@ -148,6 +150,8 @@ class PredictionStage:
     return {**batch, PEERS: predictions, PEERS_INFO: infos, _READY_AT: tf.stack(ready_at)}
 
   def _at_size(self, value, output):
+    if output.per_image:
+      return tf.ensure_shape(value, [None, 1, 1, output.channels])
     value.set_shape([None, None, None, output.channels])
     value = tf.cond(
       tf.reduce_all(tf.shape(value)[1:3] == tf.constant(self._size)),
@@ -156,10 +160,9 @@ class PredictionStage:
     )
     return tf.ensure_shape(value, [None, *self._size, output.channels])
 
-  def _fetch(self, peer, image):
-    """Asks one peer about one batch, [B, F, H, W, 3]; runs in a thread of the pipeline."""
-    batch_size, num_frames = image.shape[:2]
-    folded = image.reshape(-1, *image.shape[2:])
+  def _fetch(self, peer, count, folded):
+    """Asks one peer about one batch, `count` images or pairs a sample; runs in a thread of the pipeline."""
+    batch_size = len(folded) // count
     try:
       answer = self._policies[peer.name].answer(
         peer, {"image": folded}, self.records[peer.name], self._closed
@@ -171,15 +174,17 @@ class PredictionStage:
       raise
     if answer is None:
       values = [
-        np.zeros([len(folded), *self._size, output.channels], np.float32)
+        np.zeros(
+          [len(folded), *((1, 1) if output.per_image else self._size), output.channels], np.float32
+        )
         for output in peer.outputs.values()
       ]
       step, published_at = np.zeros(batch_size, np.int64), np.zeros(batch_size, np.float64)
     else:
       values = [answer.predictions[name] for name in peer.outputs]
       # A server may answer one request from two versions: a sample is as old as its oldest frame.
-      step = answer.step.reshape(batch_size, num_frames).min(axis=1)
-      published_at = answer.published_at.reshape(batch_size, num_frames).min(axis=1)
+      step = answer.step.reshape(batch_size, count).min(axis=1)
+      published_at = answer.published_at.reshape(batch_size, count).min(axis=1)
     available = np.full(batch_size, answer is not None, np.float32)
     return (*values, available, step, published_at, np.float64(time.time()))
 

@@ -19,7 +19,7 @@ def predict_record(model_name: str, signature: str, input_name: str, images: np.
     model_name: name of the model in the request.
     signature: signature to warm up.
     input_name: name of its image input.
-    images: uint8 [n, height, width, 3]; take the batch size that real requests have.
+    images: uint8 [n, height, width, 3] (6 for pairs); take the batch size that real requests have.
   """
   request = predict_pb2.PredictRequest()
   request.model_spec.name = model_name

@@ -38,7 +38,7 @@ class ExportedModel(model.Model):
     }
 
   def predict(self, signature, batch):
-    dtype = tf.uint8 if signature.takes == model.IMAGE else tf.string
+    dtype = tf.string if signature.takes == model.ENCODED else tf.uint8
     tensors = {signature.input_name: tf.constant(batch, dtype)}
     try:
       outputs = self._model.signatures[signature.name](**tensors)

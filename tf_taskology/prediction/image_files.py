@@ -4,6 +4,7 @@ import collections
 import contextlib
 import dataclasses
 import glob
+import itertools
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -27,10 +28,12 @@ class ImageFile:
   Attributes:
     path: where it is.
     name: what its predictions are called: its path below the folder that was named, without the ending. Unique.
+    next_path: where the frame after it is, for models that look at two; None for the others.
   """
 
   path: str
   name: str
+  next_path: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +72,25 @@ def find(places: Sequence[str], exclude: str | None = None) -> list[ImageFile]:
   return _named(found.values())
 
 
+def paired(images: Sequence[ImageFile]) -> list[ImageFile]:
+  """The images with the frame after each: the next one of the same folder. The last one of a folder is left out.
+
+  Raises:
+    ValueError: no folder has two images.
+  """
+  pairs = [
+    dataclasses.replace(image, next_path=following.path)
+    for image, following in itertools.pairwise(images)
+    if os.path.dirname(image.path) == os.path.dirname(following.path)
+  ]
+  if not pairs:
+    raise ValueError(
+      f"The model looks at two frames of a video: expected two or more images in one folder. Received {len(images)} in "
+      "folders of their own."
+    )
+  return pairs
+
+
 def look(path: str) -> Header:
   """Reads the beginning of an image file.
 
@@ -80,6 +102,21 @@ def look(path: str) -> Header:
     size = (image.width, image.height) if turned in (5, 6, 7, 8) else (image.height, image.width)
     plain = image.format == "JPEG" and image.mode in ("L", "RGB") and turned in _UPRIGHT
     return Header(size, plain)
+
+
+def decode_pair(image: ImageFile) -> np.ndarray:
+  """An image and the frame after it, [height, width, 6] uint8.
+
+  Raises:
+    BadImage: one of them is missing, no image, or broken, or their sizes differ.
+  """
+  frames = [decode(path) for path in (image.path, image.next_path)]
+  if frames[0].shape != frames[1].shape:
+    sizes = " and ".join(f"{frame.shape[1]}x{frame.shape[0]}" for frame in frames)
+    raise BadImage(
+      f"{image.path!r} and the frame after it, {image.next_path!r}, differ in size: {sizes} pixels."
+    )
+  return np.concatenate(frames, axis=-1)
 
 
 def decode(path: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-IMAGE, ENCODED = "image", "encoded"
+IMAGE, PAIR, ENCODED = "image", "pair", "encoded"
 DEFAULT_SIGNATURE, JPEG_SIGNATURE = "serving_default", "serving_jpeg"
 
 
@@ -44,13 +44,19 @@ class Signature:
 
   @property
   def takes(self) -> str | None:
-    """IMAGE: one uint8 [n, height, width, 3]; ENCODED: one string [n], image files; None: anything else."""
+    """What its input is; None for anything but these.
+
+    IMAGE: one uint8 [n, height, width, 3]. PAIR: one uint8 [n, height, width, 6], a frame and the one after it.
+    ENCODED: one string [n], image files.
+    """
     if len(self.inputs) != 1:
       return None
     (tensor,) = self.inputs.values()
     rank = None if tensor.shape is None else len(tensor.shape)
     if tensor.dtype == "uint8" and rank in (4, None) and (tensor.shape or (3,))[-1] in (3, -1):
       return IMAGE
+    if tensor.dtype == "uint8" and rank == 4 and tensor.shape[-1] == 6:
+      return PAIR
     return ENCODED if tensor.dtype == "string" and rank in (1, None) else None
 
   @property
@@ -85,7 +91,7 @@ class Model(abc.ABC):
 
   @abc.abstractmethod
   def predict(self, signature: Signature, batch: np.ndarray | Sequence[bytes]) -> Answer:
-    """Runs a signature on images, uint8 [n, height, width, 3], or on n encoded ones of one size."""
+    """Runs a signature on images, uint8 [n, height, width, 3 or 6], or on n encoded ones of one size."""
 
   @abc.abstractmethod
   def close(self) -> None:
@@ -103,6 +109,11 @@ class Choice:
 
   image: Signature | None
   encoded: Signature | None
+
+  @property
+  def takes_pairs(self) -> bool:
+    """Whether the model looks at two frames at a time."""
+    return self.image is not None and self.image.takes == PAIR
 
   @property
   def outputs(self) -> Mapping[str, Tensor]:
@@ -131,14 +142,17 @@ def choose(model: Model, wanted: str | None = None) -> Choice:
     taken = ", ".join(f"{key}: {t.dtype} {_shape(t.shape)}" for key, t in signature.inputs.items())
     raise ModelError(
       f"Signature {name!r} of {model.title} takes {taken or 'nothing'}; expected one input, uint8 "
-      "[n, height, width, 3] or string [n]."
+      "[n, height, width, 3 or 6] or string [n]."
     )
   if wanted:
-    is_image = signature.takes == IMAGE
-    return Choice(signature if is_image else None, None if is_image else signature)
+    is_encoded = signature.takes == ENCODED
+    return Choice(None if is_encoded else signature, signature if is_encoded else None)
   jpeg = model.signatures.get(JPEG_SIGNATURE)
   usable = (
-    jpeg is not None and jpeg.takes == ENCODED and set(jpeg.outputs) == set(signature.outputs)
+    jpeg is not None
+    and jpeg.takes == ENCODED
+    and signature.takes == IMAGE
+    and set(jpeg.outputs) == set(signature.outputs)
   )
   if signature.takes == ENCODED:
     return Choice(None, signature)

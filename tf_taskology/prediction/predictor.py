@@ -79,7 +79,7 @@ def predict(
   Args:
     model: the model.
     choice: its signatures to call.
-    images: the images.
+    images: the images; for models that look at two frames, what `image_files.paired` gives.
     writer: where predictions go.
     options: how.
     report: called after every batch.
@@ -163,15 +163,17 @@ class _Job:
   def _read(self, image, signature):
     if signature.takes == model_lib.IMAGE:
       return image_files.decode(image.path)
+    if signature.takes == model_lib.PAIR:
+      return image_files.decode_pair(image)
     with open(image.path, "rb") as file:
       return file.read()
 
   def _stacked(self, data, signature):
-    return np.stack(data) if signature.takes == model_lib.IMAGE else data
+    return data if signature.takes == model_lib.ENCODED else np.stack(data)
 
   def _one_by_one(self, batch, failures, error):
     """One file that the model cannot decode makes it refuse a whole batch: finds out which."""
-    if batch.signature.takes == model_lib.IMAGE:
+    if batch.signature.takes != model_lib.ENCODED:
       raise error
     if len(batch.images) == 1:
       (image,) = batch.images

@@ -42,10 +42,10 @@ class ServedModel(model.Model):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = self._name
     request.model_spec.signature_name = signature.name
-    if signature.takes == model.IMAGE:
-      proto = decoding.to_proto(batch)
-    else:
+    if signature.takes == model.ENCODED:
       proto = tf.make_tensor_proto(list(batch), tf.string)
+    else:
+      proto = decoding.to_proto(batch)
     request.inputs[signature.input_name].CopyFrom(proto)
     response = self._replicas.call("Predict", request)
     try:

@@ -17,8 +17,10 @@ class Writer:
   """Writes into a folder. Thread-safe but for `note`.
 
   For an image "kitchen/7.jpg" and an output "depth": `kitchen/7.depth.npy` (or all outputs in `kitchen/7.npz`) and
-  `kitchen/7.depth.png`. The file `predictions.jsonl` has a line of JSON for each image: where it is, the version that
-  answered, its step and publish time, and the files.
+  `kitchen/7.depth.png`; for a segmentation `kitchen/7.segmentation.png` in colours and
+  `kitchen/7.segmentation_classes.png` with class numbers, 8 bits grey. The file `predictions.jsonl` has a line of JSON
+  for each image: where it is, the frame after it where the model looks at two, the version that answered, its step and
+  publish time, what holds of the image as a whole (the camera's motion), and the files.
 
   Args:
     folder: made if need be; files of the same names are replaced.
@@ -67,11 +69,16 @@ class Writer:
       Its line for the index.
     """
     line = {"image": image.path, "name": image.name, "version": version, "files": {}}
+    if image.next_path is not None:
+      line["next_image"] = image.next_path
     kept = {}
     for name, array in outputs.items():
       kind = self._kinds.get(name, output_kind.Kind.ARRAY)
       if kind == output_kind.Kind.STAMP:
         line[name] = array.item()
+        continue
+      if kind == output_kind.Kind.VECTOR:
+        line[name] = np.asarray(array, np.float64).ravel().tolist()
         continue
       if array.dtype.name == "bfloat16":  # readers without that type could not load the file
         array = array.astype(np.float32)
@@ -82,6 +89,9 @@ class Writer:
       picture = self._draw(kind, array)
       if picture is not None:
         files["picture"] = self._save(f"{image.name}.{name}.png", _save_picture, picture)
+      if picture is not None and kind == output_kind.Kind.SEGMENTATION:
+        numbers = output_kind.classes(array)[..., 0]
+        files["classes"] = self._save(f"{image.name}.{name}_classes.png", _save_picture, numbers)
       line["files"][name] = files
     if self._arrays == "npz":
       line["arrays"] = self._save(

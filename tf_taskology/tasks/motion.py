@@ -10,18 +10,7 @@ TRANSLATION = "translation"
 MOTION_FIELD = "motion_field"
 CAMERA = "camera"
 
-
-def pairs(num_frames: int) -> tuple[tuple[int, int], ...]:
-  """The pairs (source, target) of neighbouring frames, in the order of motion predictions.
-
-  (0, 1), (1, 0), (1, 2), (2, 1), ...: each two neighbours in both directions.
-
-  Raises:
-    ValueError: with fewer than two frames there is no motion.
-  """
-  if num_frames < 2:
-    raise ValueError(f"Motion needs samples of 2 or more frames. Received: {num_frames}.")
-  return tuple(pair for i in range(num_frames - 1) for pair in ((i, i + 1), (i + 1, i)))
+pairs = task_lib.pairs  # the order of predictions
 
 
 class Motion(task_lib.Task):
@@ -71,15 +60,16 @@ class Motion(task_lib.Task):
     angle = "radians about x, y, z; source camera to target camera"
     metres = "metres in the target camera's frame"
     # Angles are small and multiply distances of thousands of pixels: half precision will not do.
+    whole = {"missing": float("nan"), "peer_dtype": "float32", "per_image": True}
     outputs = {
-      ROTATION: task_lib.Output(3, angle, missing=float("nan"), peer_dtype="float32"),
-      TRANSLATION: task_lib.Output(3, metres, missing=float("nan"), peer_dtype="float32"),
+      ROTATION: task_lib.Output(3, angle, **whole),
+      TRANSLATION: task_lib.Output(3, metres, **whole),
     }
     if self._object_motion:
       outputs[MOTION_FIELD] = task_lib.Output(3, metres, missing=float("nan"))
     if self._learn_intrinsics:
       unit = "fx, fy, cx, cy in image widths and heights"
-      outputs[CAMERA] = task_lib.Output(4, unit, missing=float("nan"), peer_dtype="float32")
+      outputs[CAMERA] = task_lib.Output(4, unit, **whole)
     return outputs
 
   @property
@@ -91,7 +81,7 @@ class Motion(task_lib.Task):
     parts = tf.split(raw, [output.channels for output in self.outputs.values()], axis=-1)
     predictions = dict(zip(self.outputs, parts, strict=True))
     return {
-      name: value if name == MOTION_FIELD else value[..., :1, :1, :]
+      name: value[..., :1, :1, :] if self.outputs[name].per_image else value
       for name, value in predictions.items()
     }
 

@@ -68,7 +68,10 @@ class Segmentation(task_lib.Task):
   def outputs(self):
     return {
       "segmentation": task_lib.Output(
-        channels=self.num_classes, unit="logits of classes", missing=float(IGNORE)
+        channels=self.num_classes,
+        unit="logits of classes",
+        missing=float(IGNORE),
+        label_channels=1,
       )
     }
 
@@ -125,6 +128,10 @@ class Segmentation(task_lib.Task):
 
   def _numbers(self, label):
     """Class numbers [...] int32, 0 where missing, and 1 where there is a label."""
+    if label.shape[-1] != 1:
+      raise ValueError(
+        f"{self.name}: labels must be class numbers, [..., 1]. Received shape: {label.shape}."
+      )
     label = tf.cast(label[..., 0], tf.int32)
     known = label != IGNORE
     numbers = tf.where(known, label, tf.zeros_like(label))

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -17,21 +17,27 @@ class Output:
     channels: size of the last axis; the axes before it are [batch, frames, height, width].
     unit: what a number means, e.g. "metres along the optical axis".
     missing: the label value (in every channel) that stands for "no label at this pixel".
+    per_image: whether it holds of the frame (or pair) as a whole: height and width are 1, whatever the resolution of
+      the task's other outputs, and it is never resized.
     peer_dtype: type in which peers are sent it. Half precision halves the bytes, but not every output bears it: the
       normals of a depth map come from small differences of large numbers.
+    label_channels: size of the last axis of labels where it is not `channels`: 1 where predictions are logits of
+      classes and labels class numbers. Class numbers may come as uint8, all other labels as float32.
   """
 
   channels: int
   unit: str
   missing: float
   peer_dtype: str = "float16"
+  per_image: bool = False
+  label_channels: int | None = None
 
 
 class Task(abc.ABC):
   """One prediction problem. A subclass is one file and states five things:
 
-  1. `name`, and `takes`: whether it answers for a "frame" or for a "pair" of frames. Peers fold frames (or
-     pairs) into the batch axis by it.
+  1. `name`, and `takes`: whether it answers for a "frame" or for a "pair" of frames. Networks and peers see
+     frames (or pairs, in the order of `pairs`) folded into the batch axis, [n, H, W, 3] (or 6).
   2. `outputs`: prediction tensors by name. Names are unique across tasks, so predictions of several tasks
      live in one flat dictionary.
   3. `raw_channels` and `decode`: how many channels a network's head must give and what they mean. Networks
@@ -40,7 +46,7 @@ class Task(abc.ABC):
      a sample without labels is all missing and must weigh nothing.
   5. `metrics`: Keras metrics that are fed `(labels, predictions)` during training.
 
-  All tensors are [batch, frames, height, width, channels]; labels come at the predictions' resolution.
+  All tensors are [batch, frames or pairs, height, width, channels]; labels come at the predictions' resolution.
   """
 
   name: str
@@ -86,6 +92,33 @@ class TaskMetric(tf.keras.metrics.Mean):
   def update(self, labels: Tensors, predictions: Tensors):
     values, weights = self._fn(labels, predictions)
     self.update_state(values, sample_weight=weights)
+
+
+def takes_of(tasks: Sequence[Task]) -> str:
+  """What the tasks of one module take, "frame" or "pair".
+
+  Raises:
+    ValueError: they do not all take the same.
+  """
+  taken = {task.name: task.takes for task in tasks}
+  if len(set(taken.values())) != 1 or not set(taken.values()) <= {"frame", "pair"}:
+    raise ValueError(
+      f"The tasks of a module must all take 'frame' or all take 'pair'. Received: {taken}."
+    )
+  return tasks[0].takes
+
+
+def pairs(num_frames: int) -> tuple[tuple[int, int], ...]:
+  """The pairs (source, target) of neighbouring frames, in the order in which pairs are folded.
+
+  (0, 1), (1, 0), (1, 2), (2, 1), ...: each two neighbours in both directions.
+
+  Raises:
+    ValueError: fewer than two frames make no pair.
+  """
+  if num_frames < 2:
+    raise ValueError(f"Pairs need samples of 2 or more frames. Received: {num_frames}.")
+  return tuple(pair for i in range(num_frames - 1) for pair in ((i, i + 1), (i + 1, i)))
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

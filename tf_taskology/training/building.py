@@ -18,7 +18,7 @@ def build(
   settings = collective.training
   tf.keras.utils.set_random_seed(settings.seed + 1000 * collective.modules.index(spec))
   with strategy.precision(settings.precision):
-    network = spec.network(spec.tasks, spec.dedicated.image_size)
+    network = spec.network(spec.tasks, collective.image_size(spec))
   optimizer = spec.optimization.build()
   if settings.precision == "mixed_float16":
     optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)

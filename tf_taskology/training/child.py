@@ -40,6 +40,7 @@ class Spec:
     serves: lock files of the processes served. If set, the process ends when nobody has held any of
       them for `patience_secs`: so a launcher that is killed leaves nothing behind.
     patience_secs: see `serves`.
+    nice: by how much its priority is lowered, 0 to 19.
   """
 
   name: str
@@ -51,6 +52,7 @@ class Spec:
   lock_path: str = ""
   serves: tuple[str, ...] = ()
   patience_secs: float = 20.0
+  nice: int = 0
 
   def __post_init__(self):
     if bool(self.module) == bool(self.binary):
@@ -74,6 +76,7 @@ def run(spec: Spec) -> None:
   """Becomes the process of `spec`; returns or raises as its program does."""
   redirect_output(spec.log_path)
   os.environ.update(spec.environment)
+  os.nice(spec.nice)
   _set_process_name(spec.name)
   # Held in a name until the program ends: the lock lives as long as its object.
   lock = locks.Lock(spec.lock_path) if spec.lock_path else None

@@ -1,6 +1,7 @@
 """How the processes of a collective are started: command lines, ports, environment, logs."""
 
 import dataclasses
+import math
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ from tf_taskology.training import child, locks, plan as plan_lib
 START_METHODS = ("forkserver", "subprocess")
 SYNCHRONOUS = "collective"  # Stands for the module's name where one process trains them all.
 _HOST = "127.0.0.1"
+_NICE_FACTOR = 1.25  # By how much one step of niceness lowers a process's share of a CPU on Linux.
 # Below those that the system gives to clients: a client that retries a server that is down could
 # otherwise be given the server's port, and connect to itself.
 _PORTS = range(15000, 25000)
@@ -36,7 +38,8 @@ class Options:
     model_server_binary: TensorFlow Serving's server, a path or a name on PATH; "embedded" for our own;
       "auto" for `tensorflow_model_server` if it is on PATH and else our own.
     start_method: "forkserver" starts trainers faster; "subprocess" is plain.
-    threads: CPU threads of each trainer and model server; None shares the CPUs among the trainers.
+    threads: CPU threads of each trainer and model server; None divides the CPUs among the trainers by
+      their shares.
     report_secs: seconds between the lines about each module when the output is no terminal.
     trainer_program: Python module that is run for each trainer.
     server_program: Python module of the embedded model server.
@@ -121,10 +124,7 @@ class Commands:
     self.ports: dict[str, int] = {}
     for name in self.servers:
       self.ports[name] = self._pick_port()
-    cpus = len(os.sched_getaffinity(0))
-    self._threads = options.threads
-    if self._threads is None:
-      self._threads = max(1, cpus // len(self.trainers)) if len(self.trainers) > 1 else 0
+    self._shares = {module.name: module.cpu_share for module in plan.modules}
 
   def module_dir(self, name: str) -> str:
     return os.path.join(self._options.work_dir, name)
@@ -152,7 +152,7 @@ class Commands:
     arguments = [f"--gin_file={path}" for path in options.gin_files]
     arguments += [f"--gin_binding={binding}" for binding in options.gin_bindings]
     arguments += [f"--work_dir={options.work_dir}", f"--mode={options.mode}"]
-    arguments.append(f"--threads={self._threads}")
+    arguments.append(f"--threads={self._threads(name)}")
     if options.mode != "synchronous":
       arguments.append(f"--module={name}")
     if options.mode == "distributed":
@@ -164,6 +164,7 @@ class Commands:
       module=options.trainer_program,
       arguments=tuple(arguments),
       environment=environment(),
+      nice=self._nice(name),
     )
 
   def server(self, name: str) -> child.Spec:
@@ -176,7 +177,7 @@ class Commands:
       f"--model_name={name}",
       f"--model_base_path={base_path}",
       "--file_system_poll_wait_seconds=1",
-      f"--tensorflow_intra_op_parallelism={self._threads}",
+      f"--tensorflow_intra_op_parallelism={self._threads(name)}",
     ]
     launcher_lock = os.path.join(options.work_dir, locks.FILE_NAME)
     return child.Spec(
@@ -197,6 +198,21 @@ class Commands:
       return False
     self.ports[name] = self._pick_port()
     return True
+
+  def _threads(self, name):
+    """Threads of a module's trainer and model server; 0 leaves the choice to TensorFlow."""
+    if self._options.threads is not None:
+      return self._options.threads
+    if len(self.trainers) == 1:
+      return 0
+    cpus = len(os.sched_getaffinity(0))
+    return max(1, int(cpus * self._shares[name] / sum(self._shares.values()) + 1e-6))
+
+  def _nice(self, name):
+    """Niceness of a module's trainer: with it, those that want the same CPU get their shares of it."""
+    if len(self.trainers) == 1:
+      return 0
+    return round(math.log(max(self._shares.values()) / self._shares[name], _NICE_FACTOR))
 
   def _pick_port(self):
     ports = [port for port in _PORTS if port not in self.ports.values()]

@@ -3,11 +3,11 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from tf_taskology.evaluation import evaluation, evaluator, report, table_formats, tables
-from tf_taskology.training import commands, config, launcher
+from tf_taskology.training import commands, config, launcher, work_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Arm:
     bindings: gin bindings that make the difference.
     gin_files: in place of the comparison's, if given.
     start: name of the arm whose end this one starts from; None to start from nothing.
+    exports: gin macro -> (arm, module): set to the folder of what that arm's module has published, for frozen modules.
+      Give that arm before this one.
   """
 
   name: str
@@ -27,6 +29,7 @@ class Arm:
   bindings: tuple[str, ...] = ()
   gin_files: tuple[str, ...] = ()
   start: str | None = None
+  exports: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
   @property
   def folder(self) -> str:
@@ -82,6 +85,8 @@ class Comparison:
     bindings = [*self._bindings, *arm.bindings, f"SEED = {seed}"]
     if arm.start:
       bindings.append(f"INITIAL_RUN = {self.run_dir(arm.start, seed)!r}")
+    for macro, (other, module) in arm.exports.items():
+      bindings.append(f"{macro} = {work_folder.export_dir(self.run_dir(other, seed), module)!r}")
     self._say(f"\n== {arm.name} ({arm.mode}, seed {seed})")
     result = launcher.launch(
       commands.Options(
@@ -123,7 +128,7 @@ class Comparison:
   def prepare(self):
     """Renders or indexes all data before anything trains, so that a person sees it happen, once."""
     collective = config.parse(self._gin_files, self._bindings)
-    sources = [spec.dedicated for spec in collective.modules]
+    sources = [spec.dedicated for spec in collective.modules if spec.dedicated is not None]
     sources += [collective.mediator.source] if collective.mediator else []
     sources += [spec.source for spec in collective.evaluation]
     for name, source in {source.describe(): source for source in sources}.items():

@@ -9,7 +9,9 @@ Unlike `read_plan` it claims no work folder and leaves nothing behind but the re
 import json
 import sys
 
-from tf_taskology.training import config, experiment, plan as plan_lib, supervision
+from tf_taskology.consistency import consistency_loss
+from tf_taskology.datasets import element
+from tf_taskology.training import answering, config, experiment, plan as plan_lib
 
 _SEVERAL_WORKERS = "multi_worker_mirrored"
 
@@ -19,10 +21,12 @@ def describe(collective: experiment.Collective, config_text: str) -> dict:
 
   Returns:
     modules: [{name, peers, outputs, batch_size}]; steps; strategy; tls_root_certificates; mediator: {batch_size,
-    num_frames} or None, whose product is the largest request to a peer; config: the configuration in one piece.
+    num_frames} or None, whose product is the largest request to a peer (pairs count as frames there); config: the
+    configuration in one piece.
   """
   peers = {module.name: module.peers for module in plan_lib.LaunchPlan.of(collective).modules}
-  frames = [f for loss in collective.consistency for fs in loss.needs.values() for f in fs]
+  frames = max(1, consistency_loss.frames_read(collective.consistency))
+  answers = [element.count(spec.takes, frames) for spec in collective.modules if frames > 1]
   mediator = collective.mediator
   return {
     "modules": [
@@ -38,33 +42,28 @@ def describe(collective: experiment.Collective, config_text: str) -> dict:
     "strategy": collective.training.strategy,
     "tls_root_certificates": collective.peering.tls_root_certificates,
     "mediator": mediator
-    and {"batch_size": mediator.batch_size, "num_frames": 1 + max(frames, default=0)},
+    and {"batch_size": mediator.batch_size, "num_frames": max(answers, default=1)},
     "config": config_text,
   }
 
 
 def main(result_path: str, request: str) -> int:
-  """Writes the description as JSON, or what is wrong with the configuration as plain text.
+  """Writes the description as JSON and returns the exit code; see `answering.answer`.
 
   With `several_workers` the collective is described as it is when modules train on several workers.
-
-  Returns:
-    The exit code: 0, or 2 if the configuration cannot be used.
   """
   fields = json.loads(request)
-  bindings = list(fields["gin_bindings"])
-  try:
+
+  def make() -> str:
+    bindings = list(fields["gin_bindings"])
     collective = config.parse(fields["gin_files"], bindings)
     if fields["several_workers"] and collective.training.strategy != _SEVERAL_WORKERS:
       # Of all modules, for the trainers of a collective share one configuration.
       bindings.append(f'experiment.Training.strategy = "{_SEVERAL_WORKERS}"')
       collective = config.parse(fields["gin_files"], bindings)
-    text, exit_code = json.dumps(describe(collective, config.config_text())), 0
-  except ValueError as error:
-    text, exit_code = str(error), supervision.EXIT_CONFIGURATION
-  with open(result_path, "w", encoding="utf-8") as file:
-    file.write(text)
-  return exit_code
+    return json.dumps(describe(collective, config.config_text()))
+
+  return answering.answer(result_path, make)
 
 
 if __name__ == "__main__":

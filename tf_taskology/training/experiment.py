@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tf_taskology.consistency import consistency_loss
+from tf_taskology.tasks import task as task_lib
 from tf_taskology.training import schedules
 
 MODES = ("distributed", "synchronous", "isolated")
@@ -95,29 +97,34 @@ class Peering:
 
 @dataclasses.dataclass
 class ModuleSpec:
-  """One module: a network, its tasks, its labelled data and how it is trained.
+  """One module: a network, its tasks, its labelled data (if any) and how it is trained.
 
   Attributes:
     name: lower-case identifier; also the name of its exports and of its model on servers.
-    tasks: `tasks.task.Task` objects.
+    tasks: `tasks.task.Task` objects; all take frames, or all take pairs.
     network: called as `network(tasks, image_size)`, returns a Keras model (see `networks/`).
-    dedicated: `datasets.source.Source` with labels.
     optimization: `training.optimization.Optimization`.
+    dedicated: `datasets.source.Source` with labels; None for a module that consistency alone trains.
     batch_size: global batch of dedicated samples.
     num_frames: frames taken of each dedicated sample.
     augmentation: called on own images, e.g. `datasets.augmentation.ColorAugmentation`; None for none.
     flip: mirror samples at random.
+    cpu_share: of the machine that the launcher runs it on, in proportion to the other modules' shares: so many threads
+      of all CPUs, and so much of the time where all want the same CPU.
+    strategy: as in `Training`, for this module alone; None for what is said there.
   """
 
   name: str
   tasks: Sequence[Any]
   network: Callable
-  dedicated: Any
   optimization: Any
+  dedicated: Any = None
   batch_size: int = 16
   num_frames: int = 1
   augmentation: Callable | None = None
   flip: bool = True
+  cpu_share: float = 1.0
+  strategy: str | None = None
 
   def __post_init__(self):
     _require(isinstance(self.name, str) and self.name.isidentifier() and self.name.islower(),
@@ -134,6 +141,56 @@ class ModuleSpec:
     for field in ("batch_size", "num_frames"):
       value = getattr(self, field)
       _require(isinstance(value, int) and value >= 1, owner, field, "a whole number >= 1", value)
+    _require(self.cpu_share > 0, owner, "cpu_share", "> 0", self.cpu_share)
+    _require(
+      self.strategy in (None, *STRATEGIES),
+      owner,
+      "strategy",
+      f"None or one of {STRATEGIES}",
+      self.strategy,
+    )
+    if self.takes == "pair" and self.dedicated is not None:
+      _require(
+        self.num_frames >= 2, owner, "num_frames", "2 or more, for its tasks take pairs of frames",
+        self.num_frames,
+      )  # fmt: skip
+
+  @property
+  def takes(self) -> str:
+    """What its tasks take, "frame" or "pair"; ValueError if they differ."""
+    return task_lib.takes_of(self.tasks)
+
+  @property
+  def outputs(self) -> tuple[str, ...]:
+    """Names of all prediction tensors."""
+    return tuple(name for task in self.tasks for name in task.outputs)
+
+
+@dataclasses.dataclass
+class FrozenModule:
+  """A module that was trained before and learns no more: the others' peer, run in their own processes.
+
+  Attributes:
+    name: lower-case identifier.
+    tasks: what it performs, as when it was trained.
+    path: one published version, or the folder of a module's versions (<work_dir>/exports/<module>): the newest.
+  """
+
+  name: str
+  tasks: Sequence[Any]
+  path: str
+
+  def __post_init__(self):
+    _require(isinstance(self.name, str) and self.name.isidentifier() and self.name.islower(),
+             "FrozenModule", "name", "a lower-case identifier", self.name)  # fmt: skip
+    owner = f"FrozenModule({self.name})"
+    _require(bool(self.tasks), owner, "tasks", "a non-empty list of tasks", self.tasks)
+    _require(isinstance(self.path, str) and bool(self.path), owner, "path", "a folder", self.path)
+
+  @property
+  def takes(self) -> str:
+    """As of a `ModuleSpec`."""
+    return task_lib.takes_of(self.tasks)
 
   @property
   def outputs(self) -> tuple[str, ...]:
@@ -230,6 +287,7 @@ class Collective:
 
   Attributes:
     modules: the modules.
+    frozen: modules that only answer.
     training: what they have in common.
     mediator: shared unlabelled data; needed where there are consistency losses.
     consistency: consistency losses; each says with which weight it trains which output.
@@ -245,17 +303,19 @@ class Collective:
   publishing: Publishing = dataclasses.field(default_factory=Publishing)
   peering: Peering = dataclasses.field(default_factory=Peering)
   evaluation: Sequence[Any] = ()
+  frozen: Sequence[FrozenModule] = ()
 
   def __post_init__(self):
     _require(
       bool(self.modules), "Collective", "modules", "a non-empty list of modules", self.modules
     )
-    names = [m.name for m in self.modules]
+    every = [*self.modules, *self.frozen]
+    names = [m.name for m in every]
     _require(
       len(set(names)) == len(names), "Collective", "modules", "modules of different names", names
     )
-    provided = {output: m.name for m in self.modules for output in m.outputs}
-    outputs = [output for m in self.modules for output in m.outputs]
+    provided = {output: m.name for m in every for output in m.outputs}
+    outputs = [output for m in every for output in m.outputs]
     _require(
       len(provided) == len(outputs),
       "Collective",
@@ -275,6 +335,33 @@ class Collective:
       raise ValueError(
         "Collective.mediator is not set, but consistency losses need unlabelled samples."
       )
+    self._check_data()
+
+  def _check_data(self):
+    """Every module must be trained by something, and the mediator's samples must have the frames that are read."""
+    for spec in self.modules:
+      if spec.dedicated is None and not self.mediated(spec):
+        raise ValueError(
+          f"ModuleSpec({spec.name}) has no `dedicated` data, and no consistency loss trains it on unlabelled samples: "
+          f"name one of its outputs {list(spec.outputs)} in the weights of one, or give it labelled data."
+        )
+    used = {id(loss): loss for spec in self.modules for loss in self.mediated(spec)}
+    for loss in used.values():
+      frames, given = consistency_loss.frames_read([loss]), self.mediator.source.num_frames
+      if frames > given:
+        raise ValueError(
+          f"The consistency loss {loss.name!r} reads {frames} frames of each unlabelled sample, but "
+          f"{self.mediator.source.describe()} gives {given}."
+        )
+
+  def strategy_of(self, spec: ModuleSpec | None) -> str:
+    """Name of the `tf.distribute` strategy that trains a module, or all of them in one process (None)."""
+    return (spec and spec.strategy) or self.training.strategy
+
+  def image_size(self, spec: ModuleSpec) -> tuple[int, int]:
+    """(height, width) of the images that a module is built for: those of its labelled data, else the mediator's."""
+    source = self.mediator.source if spec.dedicated is None else spec.dedicated
+    return source.image_size
 
   def module(self, name: str) -> ModuleSpec:
     """The module of that name, or a ValueError that lists the names."""
@@ -303,7 +390,7 @@ class Collective:
   def peers_of(self, spec: ModuleSpec) -> dict[str, tuple[str, ...]]:
     """Peer name -> outputs that the module's consistency losses need of it."""
     needed = {output for loss in self.mediated(spec) for output in loss.needs} - set(spec.outputs)
-    owners = {o: m.name for m in self.modules for o in m.outputs}
+    owners = {o: m.name for m in [*self.modules, *self.frozen] for o in m.outputs}
     owners.update(
       {o: name for name, mapping in self.peering.foreign.items() for o in mapping.outputs}
     )

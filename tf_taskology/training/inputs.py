@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf_taskology.consistency import consistency_loss
 from tf_taskology.datasets import pipeline
 from tf_taskology.training import experiment
 
@@ -26,11 +27,18 @@ def module_batches(
     input_context: this worker's place, under multi-worker strategies.
   """
   seed = _seed(collective, initial_step, input_context)
-  parts = {"dedicated": dedicated_batches(collective, spec, seed, input_context)}
+  parts = {}
+  if spec.dedicated is not None:
+    parts["dedicated"] = dedicated_batches(collective, spec, seed, input_context)
   if fetch is not None:
     parts["mediator"] = mediator_batches(collective, collective.mediated(spec), seed, input_context)
+  if not parts:
+    raise ValueError(
+      f"Module {spec.name!r} has no labelled data and no consistency loss: nothing trains it."
+    )
   dataset = tf.data.Dataset.zip(parts)
-  dataset = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
+  if spec.dedicated is not None:
+    dataset = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
   if fetch is not None:
     dataset = _augment(dataset, collective.mediator.augmentation, "mediator", seed + 1)
   dataset = _with_options(dataset.prefetch(2))
@@ -40,13 +48,19 @@ def module_batches(
 def synchronous_batches(
   collective: experiment.Collective,
   *,
+  fetch=None,
   initial_step: int = 0,
   input_context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
-  """What `SynchronousCollective.fit` trains on: every module's dedicated batch and one mediator batch."""
+  """What `SynchronousCollective.fit` trains on: every module's dedicated batch and one mediator batch.
+
+  `fetch` adds what frozen modules say; the others are as in `module_batches`.
+  """
   seed = _seed(collective, initial_step, input_context)
   parts = {}
   for spec in collective.modules:
+    if spec.dedicated is None:
+      continue
     dataset = tf.data.Dataset.zip(
       {"dedicated": dedicated_batches(collective, spec, seed, input_context)}
     )
@@ -56,7 +70,7 @@ def synchronous_batches(
     mediator = mediator_batches(collective, losses, seed, input_context)
     parts["mediator"] = _augment(mediator, collective.mediator.augmentation, None, seed + 1)
   dataset = _with_options(tf.data.Dataset.zip(parts).prefetch(4))
-  return pipeline.timed(dataset, _num_workers(input_context))
+  return pipeline.timed(dataset if fetch is None else fetch(dataset), _num_workers(input_context))
 
 
 def dedicated_batches(collective, spec, seed, input_context=None) -> tf.data.Dataset:
@@ -80,7 +94,7 @@ def mediator_batches(collective, losses, seed, input_context=None) -> tf.data.Da
     mediator.source,
     split=mediator.split,
     batch_size=_per_replica(mediator.batch_size, input_context),
-    num_frames=1 + max(f for loss in losses for frames in loss.needs.values() for f in frames),
+    num_frames=consistency_loss.frames_read(losses),
     pose=collective.needs_pose(losses),
     flip=mediator.flip,
     seed=seed,

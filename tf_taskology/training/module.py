@@ -25,12 +25,16 @@ class Module(tf.keras.Model):
   """One network that performs one task or several, trained on its own labels and on what peers say.
 
   Args:
-    network: Keras model, image [n, height, width, 3] float32 in 0..255 -> {task name: raw [n, h, w, channels]}.
-    tasks: what the network performs, in any order.
+    network: Keras model, image [n, height, width, 3] float32 in 0..255 -> {task name: raw [n, h, w, channels]}; of
+      tasks that take pairs, [n, height, width, 6], see `element.fold`.
+    tasks: what the network performs, in any order; they all take frames, or all take pairs.
     relations: consistency losses; the module takes part in those whose `weights` name one of its outputs.
     name: of the module.
     peer_of: output name -> name of the peer that answers it, for the terms that must vanish when it does not.
     xla_losses: compile the losses (never the network: XLA halves the speed of convolutions on CPUs).
+
+  Raises:
+    ValueError: tasks take different things, or the network takes something else.
   """
 
   def __init__(
@@ -46,7 +50,10 @@ class Module(tf.keras.Model):
     super().__init__(name=name)
     self.network = network
     self.tasks = list(tasks)
-    self.outputs_of_tasks = tuple(output for task in tasks for output in task.outputs)
+    self.takes = task_lib.takes_of(tasks)
+    _check_channels(name, network, self.takes)
+    self._outputs = {n: output for task in tasks for n, output in task.outputs.items()}
+    self.outputs_of_tasks = tuple(self._outputs)
     self.relations = [
       r for r in relations if self._trained_by(r.weights) or self._trained_by(r.labelled_weights)
     ]
@@ -56,6 +63,7 @@ class Module(tf.keras.Model):
     self._compute = (
       tf.function(self._compute_terms, jit_compile=True) if xla_losses else self._compute_terms
     )
+    self._sees_labels = False
     self._task_metrics = {f"{t.name}/{n}": m for t in tasks for n, m in t.metrics().items()}
     self._term_means = TermMeans(name="terms")
     self._waiting = tf.keras.metrics.Sum(name="waiting_secs")
@@ -67,13 +75,15 @@ class Module(tf.keras.Model):
 
   def frames_read(self, relations: Sequence[consistency_loss.ConsistencyLoss]) -> int:
     """How many frames of a mediator sample, from the first on, relations read of this module's outputs."""
-    frames = [f for r in relations for o in self.outputs_of_tasks for f in r.needs.get(o, ())]
-    return 1 + max(frames) if frames else 0
+    return consistency_loss.frames_read(relations, self.outputs_of_tasks)
 
   @property
-  def output_size(self) -> tuple[int, int]:
-    """(height, width) of the predictions."""
-    return tuple(next(iter(self.network.output.values())).shape[1:3])
+  def output_size(self) -> tuple[int, int] | None:
+    """(height, width) of the predictions; None if they all hold of the whole frame."""
+    for task in self.tasks:
+      if not all(output.per_image for output in task.outputs.values()):
+        return tuple(self.network.output[task.name].shape[1:3])
+    return None
 
   def call(self, image: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
     """Predictions by output name.
@@ -83,15 +93,25 @@ class Module(tf.keras.Model):
       training: as in Keras.
 
     Returns:
-      output name -> [batch, frames, h, w, channels] float32.
+      output name -> [batch, frames or pairs, h, w, channels] float32.
+
+    Raises:
+      ValueError: pairs of fewer than two frames.
     """
-    num_frames = image.shape[1]
-    raw = self.network(tf.cast(element.fold_frames(image), tf.float32), training=training)
+    folded = self._predict_folded(element.fold(image, self.takes), training)
+    return self._unfolded(folded, image.shape[1])
+
+  def _predict_folded(self, folded, training):
+    """Predictions [n, h, w, channels] on what `element.fold` gives."""
+    raw = self.network(tf.cast(folded, tf.float32), training=training)
     predictions = {}
     for task in self.tasks:
-      for name, value in task.decode(tf.cast(raw[task.name], tf.float32)).items():
-        predictions[name] = element.unfold_frames(value, num_frames)
+      predictions.update(task.decode(tf.cast(raw[task.name], tf.float32)))
     return predictions
+
+  def _unfolded(self, predictions, num_frames):
+    count = element.count(self.takes, num_frames)
+    return {name: element.unfold_frames(value, count) for name, value in predictions.items()}
 
   def predict_parts(self, batch: Mapping, training: bool) -> dict[str, dict[str, tf.Tensor]]:
     """Predictions on the dedicated and the mediator images, in one pass where the images have one shape.
@@ -109,18 +129,13 @@ class Module(tf.keras.Model):
     shapes = {tuple(image.shape[2:]) for image in images.values()}
     if len(images) < 2 or len(shapes) > 1:
       return {part: self(image, training=training) for part, image in images.items()}
-    counts = {part: tf.shape(image)[0] * image.shape[1] for part, image in images.items()}
-    folded = tf.concat([element.fold_frames(image) for image in images.values()], axis=0)
-    predictions = self(folded[:, tf.newaxis], training=training)
-    split = {
-      name: tf.split(value[:, 0], list(counts.values())) for name, value in predictions.items()
-    }
+    folded = [element.fold(image, self.takes) for image in images.values()]
+    predictions = self._predict_folded(tf.concat(folded, axis=0), training)
+    counts = [tf.shape(part)[0] for part in folded]
+    split = {name: tf.split(value, counts) for name, value in predictions.items()}
     return {
-      part: {
-        name: element.unfold_frames(pieces[i], images[part].shape[1])
-        for name, pieces in split.items()
-      }
-      for i, part in enumerate(images)
+      part: self._unfolded({n: pieces[i] for n, pieces in split.items()}, image.shape[1])
+      for i, (part, image) in enumerate(images.items())
     }
 
   def compute_terms(
@@ -143,7 +158,7 @@ class Module(tf.keras.Model):
     total = tf.constant(0.0)
     if "dedicated" in own:
       predictions = own["dedicated"]
-      labels = at_resolution_of(batch["dedicated"][element.LABELS], predictions)
+      labels = self._labels(batch)
       for task in self.tasks:
         for name, value in task.loss(labels, predictions).items():
           terms[f"{task.name}/{name}"] = value
@@ -151,6 +166,11 @@ class Module(tf.keras.Model):
     for relation in self.relations:
       total += self._relation_terms(relation, batch, own, step, terms)
     return total, terms
+
+  def _labels(self, batch):
+    """Labels of the dedicated samples, at the resolution of the predictions."""
+    labels, size = batch["dedicated"][element.LABELS], self.output_size
+    return dict(labels) if size is None else element.subsample(labels, *size)
 
   def _relation_terms(self, relation, batch, own, step, terms):
     total = tf.constant(0.0)
@@ -173,7 +193,7 @@ class Module(tf.keras.Model):
     weight = self._weight(relation.labelled_weights, step)
     if "dedicated" in own and weight is not None:
       mine = own["dedicated"]
-      labels = at_resolution_of(batch["dedicated"][element.LABELS], mine)
+      labels = self._labels(batch)
       labels = {n: label for n, label in labels.items() if n in relation.needs and n not in mine}
       for name, value in relation(mine, batch["dedicated"], labels).items():
         terms[f"{prefix}/labelled_{name}"] = value
@@ -228,7 +248,8 @@ class Module(tf.keras.Model):
     """Feeds the metrics that `fit` shows."""
     self._term_means.update_state({"loss": total, **terms})
     if "dedicated" in own:
-      labels = at_resolution_of(batch["dedicated"][element.LABELS], own["dedicated"])
+      self._sees_labels = True
+      labels = self._labels(batch)
       for metric in self._task_metrics.values():
         metric.update(labels, own["dedicated"])
     if "waiting_secs" in batch:
@@ -237,7 +258,8 @@ class Module(tf.keras.Model):
   def results(self) -> dict[str, tf.Tensor]:
     """What `record` has gathered since the metrics were reset, by name."""
     results = self._term_means.by_name()
-    results.update({name: metric.result() for name, metric in self._task_metrics.items()})
+    if self._sees_labels:
+      results.update({name: metric.result() for name, metric in self._task_metrics.items()})
     results[self._waiting.name] = self._waiting.result()
     return results
 
@@ -297,7 +319,10 @@ def without_strings(batch: Mapping) -> dict:
   return result
 
 
-def at_resolution_of(labels: Mapping, predictions: Mapping) -> dict[str, tf.Tensor]:
-  """Labels subsampled to the predictions' rows and columns."""
-  like = next(iter(predictions.values()))
-  return element.subsample(labels, like.shape[2], like.shape[3])
+def _check_channels(name, network, takes):
+  """Raises ValueError unless the network takes the channels of a frame, or of a pair."""
+  expected, channels = {"frame": 3, "pair": 6}[takes], network.inputs[0].shape[-1]
+  if channels != expected:
+    raise ValueError(
+      f"Module {name!r}: its tasks take a {takes}, {expected} channels of colour, but its network takes {channels}."
+    )

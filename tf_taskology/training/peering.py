@@ -2,72 +2,86 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tf_taskology.peers import peer, policy, served, stage, transport
+from tf_taskology.consistency import consistency_loss
+from tf_taskology.peers import frozen, peer, policy, served, stage, transport
+from tf_taskology.tasks import task as task_lib
 from tf_taskology.training import experiment, work_folder
 
 
 class Peers:
-  """Connections to a module's peers, and the stage of the input pipeline that asks them.
+  """Connections to the peers of a trainer's modules, and the stage of the input pipeline that asks them.
 
   Args:
     collective: the configuration.
-    spec: the module that asks.
+    specs: the modules that ask; what they answer themselves is not asked of anybody.
     targets: peer name -> addresses of its model servers.
     work_dir: folder of the run; policy "last" reads the peers' exports there.
-    size: (height, width) of the own predictions.
+    size: (height, width) of the predictions in the batches, that of the own ones.
     step_fn: the own global step.
+
+  Raises:
+    ValueError: there is no address for a peer.
   """
 
   def __init__(
     self,
     collective: experiment.Collective,
-    spec: experiment.ModuleSpec,
+    specs: Sequence[experiment.ModuleSpec],
     targets: Mapping[str, Sequence[str]],
     work_dir: str,
     size: tuple[int, int],
     step_fn: Callable[[], int],
   ):
-    settings = collective.peering
-    tls = None
-    if settings.tls_root_certificates:
-      tls = transport.Tls(root_cert=settings.tls_root_certificates)
+    self._collective, self._targets = collective, targets
+    needed = {}
+    for spec in specs:
+      needed.update(collective.peers_of(spec))
+    own = {spec.name for spec in specs}
     peers, policies = [], {}
-    for name, outputs in collective.peers_of(spec).items():
-      if name not in targets:
-        raise ValueError(
-          f"Module {spec.name!r} needs the peer {name!r}, and no address was given for it."
-        )
-      known = peer.outputs_of(_tasks_of(collective, name, outputs))
-      peers.append(
-        served.ServedPeer(
-          name=name,
-          targets=list(targets[name]),
-          outputs={output: known[output] for output in outputs},
-          retries=transport.Retries(deadline_secs=settings.deadline_secs),
-          tls=tls,
-          mapping=settings.foreign.get(name),
-          # TensorFlow Serving listens only once it has a version.
-          connect_limit_secs=settings.start_timeout_secs,
-          publish_limit_secs=settings.start_timeout_secs,
-        )
-      )
-      policies[name] = _policy(settings, work_folder.export_dir(work_dir, name))
+    for name, outputs in needed.items():
+      if name not in own:
+        peers.append(self._peer(name, outputs))
+        policies[name] = _policy(collective.peering, work_folder.export_dir(work_dir, name))
     self.names = tuple(policies)
+    mediated = [loss for spec in specs for loss in collective.mediated(spec)]
     answered = {output for p in peers for output in p.outputs}
-    frames = [
-      f
-      for loss in collective.mediated(spec)
-      for o, fs in loss.needs.items()
-      if o in answered
-      for f in fs
-    ]
     self.stage = stage.PredictionStage(
       peers,
       policies,
       size=size,
       step_fn=step_fn,
-      parallel_calls=settings.in_flight,
-      num_frames=1 + max(frames, default=0),
+      parallel_calls=collective.peering.in_flight,
+      num_frames=max(1, consistency_loss.frames_read(mediated, answered)),
+    )
+
+  def _peer(self, name, outputs):
+    settings = self._collective.peering
+    for module in self._collective.frozen:
+      if module.name == name:
+        known = peer.outputs_of(module.tasks)
+        return frozen.FrozenPeer(
+          name, {o: known[o] for o in outputs}, path=module.path, takes=module.takes
+        )
+    if name not in self._targets:
+      raise ValueError(
+        f"The peer {name!r} is needed for {list(outputs)}, and no address was given for it."
+      )
+    tasks = _tasks_of(self._collective, name, outputs)
+    known = peer.outputs_of(tasks)
+    tls = None
+    if settings.tls_root_certificates:
+      tls = transport.Tls(root_cert=settings.tls_root_certificates)
+    return served.ServedPeer(
+      name=name,
+      targets=list(self._targets[name]),
+      outputs={output: known[output] for output in outputs},
+      takes=task_lib.takes_of(tasks),
+      retries=transport.Retries(deadline_secs=settings.deadline_secs),
+      tls=tls,
+      mapping=settings.foreign.get(name),
+      # TensorFlow Serving listens only once it has a version.
+      connect_limit_secs=settings.start_timeout_secs,
+      publish_limit_secs=settings.start_timeout_secs,
     )
 
   def records(self) -> dict[str, dict]:

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tf_taskology.datasets import element
 
 _NUM_IMAGES = 4
+_NUM_FRAMES = 2  # enough for modules that take pairs
 
 
 class Drawer:
@@ -18,7 +19,7 @@ class Drawer:
     self._images = {}
     for name, dataset in datasets.items():
       samples = dataset.take(_NUM_IMAGES).batch(_NUM_IMAGES)
-      self._images[name] = next(iter(samples))[element.IMAGE][:, :1]
+      self._images[name] = next(iter(samples))[element.IMAGE][:, :_NUM_FRAMES]
 
   def __call__(self, model: tf.keras.Model) -> dict[str, tf.Tensor]:
     """name -> [n, height, width, 3] float32 in 0..1: image and predictions side by side."""
@@ -29,7 +30,9 @@ class Drawer:
 
 
 def side_by_side(image: tf.Tensor, predictions: dict[str, tf.Tensor]) -> tf.Tensor:
-  """The first frame of images and of predictions in one row of pictures.
+  """The first frame of images and of predictions (or pair of those) in one row of pictures.
+
+  What holds of the frame as a whole, 1 x 1 pixel, is left out.
 
   Args:
     image: [n, frames, height, width, 3] uint8.
@@ -38,6 +41,8 @@ def side_by_side(image: tf.Tensor, predictions: dict[str, tf.Tensor]) -> tf.Tens
   size = image.shape[2:4]
   columns = [tf.cast(image[:, 0], tf.float32) / 255.0]
   for prediction in predictions.values():
+    if prediction.shape[2:4] == (1, 1):
+      continue
     columns.append(tf.image.resize(_colored(prediction[:, 0]), size, method="nearest"))
   return tf.concat(columns, axis=2)
 
@@ -46,7 +51,7 @@ def _colored(values: tf.Tensor) -> tf.Tensor:
   """[n, h, w, channels] -> RGB: directions as (n + 1) / 2, scalars as grey from near (light) to far, classes as greys."""
   channels = values.shape[-1]
   if channels == 3:
-    return (values + 1) / 2
+    return tf.clip_by_value((values + 1) / 2, 0.0, 1.0)
   if channels > 1:
     values = tf.cast(tf.argmax(values, axis=-1)[..., tf.newaxis], tf.float32) / channels
   else:

@@ -14,10 +14,12 @@ class ModulePlan:
   Attributes:
     name: its name.
     peers: names of the modules, or of models served elsewhere, whose predictions it needs.
+    cpu_share: how much of this machine it gets, in proportion to the others' shares.
   """
 
   name: str
   peers: tuple[str, ...] = ()
+  cpu_share: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +59,16 @@ class LaunchPlan:
   @classmethod
   def of(cls, collective) -> "LaunchPlan":
     """The plan of an `experiment.Collective`."""
+    frozen = {module.name for module in collective.frozen}  # no server answers for them
     return cls(
-      tuple(ModulePlan(spec.name, tuple(collective.peers_of(spec))) for spec in collective.modules)
+      tuple(
+        ModulePlan(
+          spec.name,
+          tuple(p for p in collective.peers_of(spec) if p not in frozen),
+          float(spec.cpu_share),
+        )
+        for spec in collective.modules
+      )
     )
 
   def to_json(self) -> str:
@@ -67,7 +77,9 @@ class LaunchPlan:
   @classmethod
   def from_json(cls, text: str) -> "LaunchPlan":
     fields = json.loads(text)
-    modules = tuple(ModulePlan(m["name"], tuple(m["peers"])) for m in fields["modules"])
+    modules = tuple(
+      ModulePlan(m["name"], tuple(m["peers"]), m["cpu_share"]) for m in fields["modules"]
+    )
     return cls(modules)
 
 

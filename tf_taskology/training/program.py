@@ -101,7 +101,8 @@ def check_module(collective: experiment.Collective, mode: str, module: str | Non
   spec = collective.module(module)
   if mode == "isolated":
     return
-  needed = collective.peers_of(spec)
+  frozen = {module.name for module in collective.frozen}  # no server answers for them
+  needed = [peer for peer in collective.peers_of(spec) if peer not in frozen]
   unknown = sorted(set(targets) - set(needed))
   if unknown:
     raise UsageError(

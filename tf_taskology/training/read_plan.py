@@ -9,25 +9,19 @@ Parsing imports TensorFlow; the launcher, which lives as long as the run, stays 
 import json
 import sys
 
-from tf_taskology.training import config, plan as plan_lib, supervision, work_folder
+from tf_taskology.training import answering, config, plan as plan_lib, work_folder
 
 
 def main(result_path: str, request: str) -> int:
-  """Writes the plan as JSON, or what is wrong with the configuration as plain text.
-
-  Returns:
-    The exit code: 0, or 2 if the configuration cannot be used.
-  """
+  """Writes the plan as JSON and returns the exit code; see `answering.answer`."""
   fields = json.loads(request)
-  try:
+
+  def make() -> str:
     collective = config.parse(fields["gin_files"], fields["gin_bindings"])
     work_folder.claim(fields["work_dir"], config.config_text())
-    text, exit_code = plan_lib.LaunchPlan.of(collective).to_json(), 0
-  except ValueError as error:
-    text, exit_code = str(error), supervision.EXIT_CONFIGURATION
-  with open(result_path, "w", encoding="utf-8") as file:
-    file.write(text)
-  return exit_code
+    return plan_lib.LaunchPlan.of(collective).to_json()
+
+  return answering.answer(result_path, make)
 
 
 if __name__ == "__main__":

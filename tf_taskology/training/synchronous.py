@@ -12,7 +12,8 @@ class SynchronousCollective(tf.keras.Model):
 
   The batch is {module name: {"dedicated": ...}} with one "mediator" that all share. Every module sees the others'
   predictions of this very step. It sees them as constants, so each loss moves its own network only and keeps its
-  own weight; the sum of those gradients is the gradient of eq. 1 with a weight for each task.
+  own weight; the sum of those gradients is the gradient of eq. 1 with a weight for each task. Frozen modules' answers
+  come with the batch, as "peers".
 
   Args:
     modules: compiled modules, each with its own optimiser.
@@ -26,8 +27,9 @@ class SynchronousCollective(tf.keras.Model):
       module.mediator_frames = module.frames_read(mediated)  # the others read it too
 
   def call(self, image: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
-    """Predictions of all modules by output name; see `Module.call`."""
-    return {n: p for module in self.modules for n, p in module(image, training=training).items()}
+    """Predictions by output name of all modules for which there are enough frames; see `Module.call`."""
+    able = [module for module in self.modules if module.takes == "frame" or image.shape[1] > 1]
+    return {n: p for module in able for n, p in module(image, training=training).items()}
 
   def train_step(self, batch: Mapping) -> dict[str, tf.Tensor]:
     results = {}
@@ -35,15 +37,17 @@ class SynchronousCollective(tf.keras.Model):
       parts, own = {}, {}
       for module in self.modules:
         parts[module.name] = {
-          **batch[module.name],
-          **{k: batch[k] for k in ("mediator", "waiting_secs") if k in batch},
+          **batch.get(module.name, {}),
+          **{
+            k: batch[k] for k in ("mediator", "peers", "peers_info", "waiting_secs") if k in batch
+          },
         }
         own[module.name] = module.predict_parts(parts[module.name], training=True)
       totals, terms = {}, {}
       for module in self.modules:
         part = dict(parts[module.name])
         if "mediator" in part:
-          part["peers"] = {
+          part["peers"] = dict(part.get("peers", {})) | {
             name: tf.stop_gradient(prediction)
             for other in self.modules
             if other is not module

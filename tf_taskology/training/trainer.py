@@ -73,7 +73,7 @@ def train(
   """
   name = work_folder.SYNCHRONOUS if mode == "synchronous" else module
   folder = work_folder.module_dir(work_dir, name)
-  strategy = strategy_lib.make(collective.training.strategy)
+  strategy = strategy_lib.make(_strategy_name(collective, mode, module))
   chief = strategy_lib.is_chief(strategy)
   lock = locks.Lock(os.path.join(folder, locks.FILE_NAME), timeout_secs=20.0) if chief else None
   try:
@@ -84,6 +84,10 @@ def train(
   finally:
     if lock is not None:
       lock.release()
+
+
+def _strategy_name(collective, mode, module):
+  return collective.strategy_of(None if mode == "synchronous" else collective.module(module))
 
 
 class _Run:
@@ -136,6 +140,10 @@ class _Run:
 
   def _train(self, extra_callbacks):
     for spec in self._specs:
+      if self._mode == "isolated" and spec.dedicated is None:
+        raise ValueError(
+          f"Module {spec.name!r} has no labelled data, so it cannot be trained in mode 'isolated'."
+        )
       strategy_lib.check_batch_size(
         f"ModuleSpec({spec.name}).batch_size", spec.batch_size, self._strategy
       )
@@ -163,7 +171,7 @@ class _Run:
       try:
         # Several workers end together, so no signal may take the batches from one of them.
         with interrupts.closing_on_signals(self._close_peers, self._stop.signals):
-          self._fit(model, modules, self._dataset(step, modules[0]), step, publish, extra_callbacks)
+          self._fit(model, modules, self._dataset(step, modules), step, publish, extra_callbacks)
       except peer_lib.PeerClosed:
         if not self._stop.at_once:
           raise
@@ -185,7 +193,11 @@ class _Run:
 
   def _sources(self):
     """What is trained on and the split, by a name for people."""
-    sources = {f"dedicated/{spec.name}": (spec.dedicated, "train") for spec in self._specs}
+    sources = {
+      f"dedicated/{spec.name}": (spec.dedicated, "train")
+      for spec in self._specs
+      if spec.dedicated is not None
+    }
     mediator = self._collective.mediator
     if self._mode != "isolated" and mediator is not None:
       sources["mediator"] = (mediator.source, mediator.split)
@@ -220,17 +232,18 @@ class _Run:
             "%s Training goes on; the next version is tried at the next interval.", error
           )
 
-  def _dataset(self, step, module):
+  def _dataset(self, step, modules):
     """Batches from `step` on; before that, waits for the peers' first versions."""
-    spec, fetch = self._specs[0], None
-    if self._mode == "distributed" and self._collective.mediated(spec):
+    fetch = None
+    if self._mode != "isolated" and any(self._collective.mediated(s) for s in self._specs):
+      sizes = [module.output_size for module in modules if module.output_size is not None]
       self._peering = peering.Peers(
         self._collective,
-        spec,
+        self._specs,
         self._peer_targets,
         self._work_dir,
-        module.output_size,
-        lambda: checkpoints.global_step([module]),
+        sizes[0] if sizes else self._collective.mediator.source.image_size,
+        lambda: checkpoints.global_step(modules),
       )
       self._reporter.update(
         message=f"waiting for peers: {', '.join(self._peering.names) or 'none'}"
@@ -241,13 +254,17 @@ class _Run:
     def batches(input_context=None):
       if self._mode == "synchronous":
         return inputs.synchronous_batches(
-          self._collective, initial_step=step, input_context=input_context
+          self._collective, fetch=fetch, initial_step=step, input_context=input_context
         )
       return inputs.module_batches(
-        self._collective, spec, fetch=fetch, initial_step=step, input_context=input_context
+        self._collective,
+        self._specs[0],
+        fetch=fetch,
+        initial_step=step,
+        input_context=input_context,
       )
 
-    if self._settings.strategy == "one_device":
+    if _strategy_name(self._collective, self._mode, self._name) == "one_device":
       return batches()
     return self._strategy.distribute_datasets_from_function(batches)
 

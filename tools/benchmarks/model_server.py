@@ -8,34 +8,27 @@ Besides depth, the same network answers with 19 classes in the forms that a peer
 what they cost is mostly a matter of bytes.
 """
 
-# bazel: deps=//serving:model_server :predict_client
+# bazel: deps=:predict_client
 
-import contextlib
 import itertools
-import json
 import os
 import statistics
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from tf_taskology.peers import decoding
-from tools.benchmarks import predict_client
+from tools.benchmarks import predict_client, served
 
 _SHAPE = (8, 96, 320, 3)
 _OUTPUT = "answer"
 _MOST_TURNS = 30
 _TURNS_SECONDS = 20.0  # no turn begins after that
-_CALLS_A_TURN = 4  # the first of which is not counted: caches hold the other side's data
-_THROUGHPUT_SECONDS = 3.0
-_START_SECONDS = 2.0  # for client processes to be ready
+_LOCAL_SECONDS = 3.0
 _CLIENTS = 4
 _CLASSES = 19
 _KINDS = ("logits", "logits_half", "logits_own_resolution", "labels")
@@ -89,29 +82,6 @@ def _conv(x, kernel, stride=1):
   return tf.nn.conv2d(x, kernel, stride, "SAME")
 
 
-@contextlib.contextmanager
-def _server(folder: str, base_path: str) -> Iterator[str]:
-  """A model server process for a `with` block; gives its address."""
-  port_file = os.path.join(folder, "port")
-  command = [sys.executable, "-m", "serving.model_server", "--port=auto"]
-  command += [f"--port_file={port_file}", "--model_name=depth", f"--model_base_path={base_path}"]
-  process = subprocess.Popen(command, env=_environment())
-  try:
-    while not os.path.exists(port_file):
-      if process.poll() is not None:
-        raise RuntimeError(f"The model server ended with status {process.returncode}.")
-      time.sleep(0.02)
-    with open(port_file) as file:
-      yield f"127.0.0.1:{file.read().strip()}"
-  finally:
-    process.terminate()
-    process.wait()
-
-
-def _environment() -> dict[str, str]:
-  return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
 def _request(images: np.ndarray, signature: str = "") -> bytes:
   request = predict_pb2.PredictRequest()
   request.model_spec.name = "depth"
@@ -125,39 +95,10 @@ def _decoded(answer: bytes) -> np.ndarray:
   return decoding.to_array(response.outputs[_OUTPUT])
 
 
-def _milliseconds_in_turns(sides: dict[str, Callable]) -> dict[str, list[float]]:
-  """Times the calls of each side; the sides take turns."""
-  times = {name: [] for name in sides}
-  end = time.monotonic() + _TURNS_SECONDS
-  for turn in range(_MOST_TURNS + 1):
-    if turn > 1 and time.monotonic() > end:
-      break
-    for name, call in sides.items():
-      for number in range(_CALLS_A_TURN):
-        begin = time.perf_counter()
-        call()
-        if turn and number:
-          times[name].append((time.perf_counter() - begin) * 1e3)
-  return times
-
-
-def _served_rate(address: str, request_file: str, clients: int) -> float:
-  """Answers per second to that many client processes."""
-  command = [sys.executable, "-m", "tools.benchmarks.predict_client", f"--address={address}"]
-  command += [f"--request={request_file}", f"--start_at={time.time() + _START_SECONDS}"]
-  command += [f"--seconds={_THROUGHPUT_SECONDS}"]
-  processes = [
-    subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True)
-    for _ in range(clients)
-  ]
-  results = [json.loads(process.communicate()[0]) for process in processes]
-  return sum(result["calls"] / result["seconds"] for result in results)
-
-
 def _local_rate(call: Callable, threads: int) -> float:
   """Calls per second in this process from that many threads."""
   counts = [0] * threads
-  end = time.monotonic() + _THROUGHPUT_SECONDS
+  end = time.monotonic() + _LOCAL_SECONDS
 
   def work(index: int) -> None:
     while time.monotonic() < end:
@@ -187,7 +128,8 @@ def _measure(folder: str) -> dict:
   def local() -> np.ndarray:
     return network.functions["serving_default"](tf.constant(images))[_OUTPUT].numpy()
 
-  with _server(folder, base_path) as address:
+  with served.server(folder, base_path) as server:
+    address = server.address
     content = predict_client.Client(address, request)
     fields = predict_client.Client(address, request, as_content=False)
     kinds = {kind: predict_client.Client(address, _request(images, kind)) for kind in _KINDS}
@@ -200,10 +142,12 @@ def _measure(folder: str) -> dict:
     }
     for kind, client in kinds.items():
       sides[kind] = lambda client=client: _decoded(client())
-    times = _milliseconds_in_turns(sides)
+    times = served.milliseconds_in_turns(sides, _TURNS_SECONDS, _MOST_TURNS)
     rates = {}
     for clients in (1, _CLIENTS):
-      rates[clients] = (_local_rate(local, clients), _served_rate(address, request_file, clients))
+      local_rate = _local_rate(local, clients)
+      arguments = [f"--address={address}", f"--request={request_file}"]
+      rates[clients] = (local_rate, served.run_clients("predict_client", arguments, clients)[0])
     sizes = {"request": len(request), "served": len(content())}
     sizes |= {kind: len(client()) for kind, client in kinds.items()}
     return _report(times, rates, sizes)
@@ -226,9 +170,9 @@ def _report(times: dict, rates: dict, sizes: dict) -> dict:
   for name, values in times.items():
     report[f"{name}_p50_ms"] = round(p50[name], 2)
     report[f"{name}_p99_ms"] = round(float(np.percentile(values, 99)), 2)
-  for clients, (local, served) in rates.items():
-    report[f"served_per_second_{clients}_clients"] = round(served, 1)
-    report[f"throughput_ratio_{clients}_clients"] = round(served / local, 3)
+  for clients, (local_rate, served_rate) in rates.items():
+    report[f"served_per_second_{clients}_clients"] = round(served_rate, 1)
+    report[f"throughput_ratio_{clients}_clients"] = round(served_rate / local_rate, 3)
   report |= {f"{name}_bytes": size for name, size in sizes.items()}
   report["cpus"] = os.cpu_count()
   return report
@@ -239,13 +183,5 @@ def _p10(values: list[float]) -> float:
   return float(np.percentile(values, 10))
 
 
-def main() -> None:
-  with tempfile.TemporaryDirectory() as folder:
-    report = _measure(folder)
-  for name, value in report.items():
-    print(f"{name:30} {value}", file=sys.stderr)
-  print(json.dumps(report))
-
-
 if __name__ == "__main__":
-  main()
+  served.print_report(_measure)

@@ -1,14 +1,10 @@
-"""A client process of the model server's benchmark: Predict, over and over, for some seconds.
+"""A client process of the model server's benchmark, for Predict; see `client_loop`."""
 
-Light on purpose (no TensorFlow), for several of them start on one machine.
-"""
-
-import argparse
-import json
 import sys
-import time
 
 import grpc
+
+from tools.benchmarks import client_loop
 
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
@@ -39,24 +35,14 @@ class Client:
 
 
 def main(argv: list[str]) -> None:
-  """Prints {"calls", "seconds"} as JSON, after `--start_at` and for `--seconds`."""
-  parser = argparse.ArgumentParser()
+  """See `client_loop.run`."""
+  parser = client_loop.parser()
   parser.add_argument("--address", required=True)
   parser.add_argument("--request", required=True, help="file with a serialized PredictRequest")
-  parser.add_argument("--start_at", type=float, required=True, help="seconds since the epoch")
-  parser.add_argument("--seconds", type=float, required=True)
   arguments = parser.parse_args(argv[1:])
   with open(arguments.request, "rb") as file:
     client = Client(arguments.address, file.read())
-  client()
-  time.sleep(max(arguments.start_at - time.time(), 0.0))
-  begin = time.monotonic()
-  calls = 0
-  while (seconds := time.monotonic() - begin) < arguments.seconds:
-    client()
-    calls += 1
-  client.close()
-  print(json.dumps({"calls": calls, "seconds": seconds}))
+  client_loop.run(client, arguments)
 
 
 if __name__ == "__main__":

@@ -8,34 +8,26 @@ JSON object. The ways to ask take turns, so that a machine that speeds up or slo
 for all.
 """
 
-# bazel: deps=//serving:model_server :rest_load :predict_client
+# bazel: deps=:rest_load :predict_client
 
 import base64
-import contextlib
 import itertools
 import json
 import os
 import re
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
-import psutil
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from serving import json_document, json_output, json_tensor
-from tools.benchmarks import predict_client, rest_load
+from tools.benchmarks import predict_client, rest_load, served
 
 _SIZE = (96, 320)
 _TURNS_SECONDS = 9.0
 _MOST_TURNS = 60
-_THROUGHPUT_SECONDS = 3.0
-_START_SECONDS = 1.5  # for client processes to be ready
 _CLIENTS = 4
 _URL = "/v1/models/depth"
 
@@ -72,39 +64,6 @@ class _Depth(tf.Module):
     return {"depth": tf.cast(tf.clip_by_value(self._run(image_bytes) * 64.0, 0, 255), tf.uint8)}
 
 
-@contextlib.contextmanager
-def _server(folder: str, base_path: str) -> Iterator[tuple[str, int, psutil.Process]]:
-  """A model server for a `with` block; gives its gRPC address, its REST port, and its process."""
-  files = [os.path.join(folder, name) for name in ("port", "rest_port")]
-  monitoring = os.path.join(folder, "monitoring")
-  with open(monitoring, "w") as file:
-    file.write("prometheus_config { enable: true }")
-  command = [sys.executable, "-m", "serving.model_server", "--port=auto", "--rest_api_port=auto"]
-  command += [f"--port_file={files[0]}", f"--rest_port_file={files[1]}"]
-  command += [f"--monitoring_config_file={monitoring}"]
-  command += ["--model_name=depth", f"--model_base_path={base_path}"]
-  process = subprocess.Popen(command, env=_environment())
-  try:
-    while not all(map(os.path.exists, files)):
-      if process.poll() is not None:
-        raise RuntimeError(f"The model server ended with status {process.returncode}.")
-      time.sleep(0.02)
-    address = f"127.0.0.1:{_number_in(files[0])}"
-    yield address, _number_in(files[1]), psutil.Process(process.pid)
-  finally:
-    process.terminate()
-    process.wait()
-
-
-def _number_in(path: str) -> int:
-  with open(path) as file:
-    return int(file.read())
-
-
-def _environment() -> dict[str, str]:
-  return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
 def _jpeg() -> bytes:
   """A picture with the detail of a photograph: smooth, with some noise."""
   rng = np.random.default_rng(0)
@@ -126,36 +85,12 @@ def _grpc_request(jpeg: bytes) -> bytes:
   return request.SerializeToString()
 
 
-def _milliseconds_in_turns(sides: dict[str, Callable]) -> dict[str, list[float]]:
-  """Times the calls of each side; the sides take turns."""
-  times = {name: [] for name in sides}
-  end = time.monotonic() + _TURNS_SECONDS
-  for turn in range(_MOST_TURNS):
-    if turn > 2 and time.monotonic() > end:
-      break
-    for name, call in sides.items():
-      for number in range(4):
-        begin = time.perf_counter()
-        call()
-        if number:  # caches hold the other sides' data at first
-          times[name].append((time.perf_counter() - begin) * 1e3)
-  return times
-
-
-def _rate(server: psutil.Process, port: int, body_file: str, clients: int) -> tuple[float, float]:
+def _rate(server: served.Server, body_file: str, clients: int) -> tuple[float, float]:
   """Answers per second to that many client processes, and the server's milliseconds of CPU for each."""
-  command = [sys.executable, "-m", "tools.benchmarks.rest_load", f"--port={port}"]
-  command += [f"--path={_URL}:predict", f"--body={body_file}"]
-  command += [f"--start_at={time.time() + _START_SECONDS}", f"--seconds={_THROUGHPUT_SECONDS}"]
-  before = sum(server.cpu_times()[:2])
-  processes = [
-    subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True)
-    for _ in range(clients)
-  ]
-  results = [json.loads(process.communicate()[0]) for process in processes]
-  calls = sum(result["calls"] + 1 for result in results)
-  cpu = (sum(server.cpu_times()[:2]) - before) / calls * 1e3
-  return sum(result["calls"] / result["seconds"] for result in results), cpu
+  arguments = [f"--port={server.rest_port}", f"--path={_URL}:predict", f"--body={body_file}"]
+  before = sum(server.process.cpu_times()[:2])
+  rate, calls = served.run_clients("rest_load", arguments, clients)
+  return rate, (sum(server.process.cpu_times()[:2]) - before) / calls * 1e3
 
 
 def _runtime_ms(port: int) -> float:
@@ -190,11 +125,16 @@ def _measure(folder: str) -> dict:
   for name, path in files.items():
     with open(path, "wb") as file:
       file.write(bodies[name])
-  with _server(folder, base_path) as (address, port, process):
+  monitoring = os.path.join(folder, "monitoring")
+  with open(monitoring, "w") as file:
+    file.write("prometheus_config { enable: true }")
+  flag = f"--monitoring_config_file={monitoring}"
+  with served.server(folder, base_path, flag) as server:
+    port = server.rest_port
     clients = {
       name: rest_load.Client(port, f"{_URL}:predict", body) for name, body in bodies.items()
     }
-    grpc = predict_client.Client(address, _grpc_request(jpeg))
+    grpc = predict_client.Client(server.address, _grpc_request(jpeg))
     answer = predict_pb2.PredictResponse.FromString(grpc())
     local = network.floats(tf.constant([jpeg]))["depth"].numpy()
     got = np.array(json.loads(clients["floats"]())["predictions"], np.float32)
@@ -206,10 +146,11 @@ def _measure(folder: str) -> dict:
       "http_alone": rest_load.Client(port, "/healthz", None),
       "in_process": lambda: network.floats(tf.constant([jpeg]))["depth"].numpy(),
     }
-    times = _milliseconds_in_turns(sides | _steps(bodies["floats"], answer))
+    sides |= _steps(bodies["floats"], answer)
+    times = served.milliseconds_in_turns(sides, _TURNS_SECONDS, _MOST_TURNS)
     times["model_run"] = [_runtime_ms(port)]
     rates = {
-      f"{name}_{count}_clients": _rate(process, port, files[name], count)
+      f"{name}_{count}_clients": _rate(server, files[name], count)
       for name, count in (("floats", 1), ("floats", _CLIENTS), ("integers", _CLIENTS))
     }
     sizes = {name: len(client()) for name, client in clients.items()}
@@ -236,13 +177,5 @@ def _report(times: dict, rates: dict, request_bytes: int, sizes: dict[str, int])
   return report | {"cpus": os.cpu_count()}
 
 
-def main() -> None:
-  with tempfile.TemporaryDirectory() as folder:
-    report = _measure(folder)
-  for name, value in report.items():
-    print(f"{name:30} {value}", file=sys.stderr)
-  print(json.dumps(report))
-
-
 if __name__ == "__main__":
-  main()
+  served.print_report(_measure)

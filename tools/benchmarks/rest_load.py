@@ -1,13 +1,9 @@
-"""A client process of the REST benchmark: one request, over and over, for some seconds.
+"""A client process of the REST benchmark; see `client_loop`."""
 
-Light on purpose (no TensorFlow), for several of them start on one machine.
-"""
-
-import argparse
 import http.client
-import json
 import sys
-import time
+
+from tools.benchmarks import client_loop
 
 _TIMEOUT_SECONDS = 60.0
 
@@ -45,25 +41,15 @@ class Client:
 
 
 def main(argv: list[str]) -> None:
-  """Prints {"calls", "seconds"} as JSON, after `--start_at` and for `--seconds`."""
-  parser = argparse.ArgumentParser()
+  """See `client_loop.run`."""
+  parser = client_loop.parser()
   parser.add_argument("--port", required=True, type=int)
   parser.add_argument("--path", required=True)
   parser.add_argument("--body", required=True, help="file with what to POST")
-  parser.add_argument("--start_at", type=float, required=True, help="seconds since the epoch")
-  parser.add_argument("--seconds", type=float, required=True)
   arguments = parser.parse_args(argv[1:])
   with open(arguments.body, "rb") as file:
     client = Client(arguments.port, arguments.path, file.read())
-  client()
-  time.sleep(max(arguments.start_at - time.time(), 0.0))
-  begin = time.monotonic()
-  calls = 0
-  while (seconds := time.monotonic() - begin) < arguments.seconds:
-    client()
-    calls += 1
-  client.close()
-  print(json.dumps({"calls": calls, "seconds": seconds}))
+  client_loop.run(client, arguments)
 
 
 if __name__ == "__main__":

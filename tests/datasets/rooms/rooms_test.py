@@ -21,7 +21,7 @@ from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.rooms import rooms
 config = rooms.RoomsConfig(domain="sensor", height=16, width=24, train=int(sys.argv[2]),
                            validation=2, test=3, num_workers=2)
-rooms.prepare(config, sys.argv[1])
+builder.prepare(rooms.Rooms, config, sys.argv[1])
 """
 
 
@@ -64,7 +64,7 @@ class RoomsConfigTest(parameterized.TestCase):
 
 class PrepareTest(tf.test.TestCase):
   def test_examples_arrive_as_rendered(self):
-    prepared = rooms.prepare(_config(), self.create_tempdir().full_path)
+    prepared = builder.prepare(rooms.Rooms, _config(), self.create_tempdir().full_path)
     counts = {name: split.num_examples for name, split in prepared.info.splits.items()}
     self.assertEqual(counts, {"train": 6, "validation": 2, "test": 3})
     ids = set()
@@ -82,16 +82,16 @@ class PrepareTest(tf.test.TestCase):
 
   def test_a_second_call_renders_nothing(self):
     folder = self.create_tempdir().full_path
-    first = rooms.prepare(_config(), folder)
+    first = builder.prepare(rooms.Rooms, _config(), folder)
     with mock.patch.object(render, "render", side_effect=AssertionError):
-      second = rooms.prepare(_config(), folder)
+      second = builder.prepare(rooms.Rooms, _config(), folder)
     self.assertEqual(first.data_path, second.data_path)
     self.assertLen(list(second.as_dataset(split="test")), 3)
 
   def test_a_folder_that_cannot_be_written_is_named(self):
     file = self.create_tempfile("not_a_folder").full_path
     with self.assertRaisesRegex(OSError, "not_a_folder.*choose a folder"):
-      rooms.prepare(_config(), file)
+      builder.prepare(rooms.Rooms, _config(), file)
 
   def test_a_stock_configuration_is_accepted(self):
     config = rooms.RoomsConfig(domain="sensor", height=48, width=64)
@@ -101,7 +101,7 @@ class PrepareTest(tf.test.TestCase):
     folder = pathlib.Path(self.create_tempdir().full_path)
     other = _start(folder, train=40)
     config = _config(train=40, num_workers=2)
-    prepared = rooms.prepare(config, folder)
+    prepared = builder.prepare(rooms.Rooms, config, folder)
     self.assertEqual(other.wait(), 0)
     self.assertLen(list(prepared.as_dataset(split="train")), 40)
     self.assertEmpty(list(prepared.data_path.parent.glob("incomplete.*")))
@@ -122,7 +122,7 @@ class PrepareTest(tf.test.TestCase):
     small = rooms.Rooms(config=_config(), data_dir=str(folder))
     pathlib.Path(small.data_path.parent).mkdir()
     left.rename(pathlib.Path(small.data_path.parent) / left.name)
-    prepared = rooms.prepare(_config(), folder)
+    prepared = builder.prepare(rooms.Rooms, _config(), folder)
     self.assertLen(list(prepared.as_dataset(split="train")), 6)
     self.assertEmpty(list(prepared.data_path.parent.glob("incomplete.*")))
 

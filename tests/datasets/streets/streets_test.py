@@ -5,6 +5,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tf_taskology.datasets import element, pipeline
+from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.streets import classes, motion, render, streets, streets_source
 
 _SMALL = {"height": 16, "width": 52, "train": 3, "validation": 1, "test": 2, "num_workers": 1}
@@ -39,7 +40,7 @@ class StreetsConfigTest(parameterized.TestCase):
 class PrepareTest(tf.test.TestCase):
   def test_examples_arrive_as_rendered(self):
     config = streets.StreetsConfig(**_SMALL)
-    prepared = streets.prepare(config, self.create_tempdir().full_path)
+    prepared = builder.prepare(streets.Streets, config, self.create_tempdir().full_path)
     counts = {name: split.num_examples for name, split in prepared.info.splits.items()}
     self.assertEqual(counts, {"train": 3, "validation": 1, "test": 2})
     for example in prepared.as_dataset(split="test").as_numpy_iterator():

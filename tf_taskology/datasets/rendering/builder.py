@@ -1,6 +1,8 @@
-"""What the TFDS builders of rendered worlds share: progress, locking, quiet, several processes."""
+"""What the TFDS builders of rendered worlds share: names, progress, locking, quiet, several processes."""
 
+import abc
 import contextlib
+import dataclasses
 import fcntl
 import logging as python_logging
 import os
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 from absl import logging
+from etils import epath
 
 from tf_taskology.datasets.rendering import workers
 
@@ -84,12 +87,78 @@ def _locked(folder: pathlib.Path, name: str) -> Iterator[None]:
     os.close(descriptor)
 
 
+@dataclasses.dataclass(eq=False)
+class WorldConfig(tfds.core.BuilderConfig, abc.ABC):
+  """One data set of a rendered world. A subclass sets the defaults and adds what its world has besides.
+
+  Attributes:
+    name: made from the other fields; leave it out.
+    domain: one of the renderer's DOMAINS.
+    height, width: of the images, pixels.
+    train, validation, test: number of examples of each split.
+    seed: data sets of different seeds have nothing in common.
+    num_workers: processes that render; 0 means one for each CPU. Does not change the data.
+  """
+
+  name: str = ""
+  domain: str = ""
+  height: int = 0
+  width: int = 0
+  train: int = 0
+  validation: int = 0
+  test: int = 0
+  seed: int = 0
+  num_workers: int = 0
+
+  def __post_init__(self):
+    self.job()  # refuses a bad domain, size or seed here, before anything is written
+    world, counts = type(self), self.counts()
+    for split, count in counts.items():
+      if count < 1:
+        raise ValueError(f"{world.__name__}.{split} is {count}; expected at least 1 example")
+    name = f"{self.domain}_{self.height}x{self.width}{self._shape_name()}"
+    if counts != {split: getattr(world, split) for split in counts}:
+      name += f"_{self.train}_{self.validation}_{self.test}"
+    if self.seed:
+      name += f"_seed{self.seed}"
+    name += self._effects_name()
+    if self.name not in ("", name):
+      raise ValueError(
+        f"{world.__name__}.name is {self.name!r}; leave it out, it would be {name!r}"
+      )
+    self.name = name
+
+  @abc.abstractmethod
+  def job(self):
+    """What the renderer needs to know of this configuration."""
+
+  @property
+  @abc.abstractmethod
+  def num_frames(self) -> int:
+    """Frames of an example."""
+
+  def counts(self) -> dict[str, int]:
+    """Split -> number of examples."""
+    return {"train": self.train, "validation": self.validation, "test": self.test}
+
+  def _shape_name(self) -> str:
+    """How the name tells shapes of examples apart, besides by the size of images."""
+    return ""
+
+  def _effects_name(self) -> str:
+    """How the name tells apart what the world may have besides."""
+    return ""
+
+
 class WorldBuilder(tfds.core.GeneratorBasedBuilder):
   """Base of the builders: renders the splits that its configuration counts.
 
-  A configuration has `name`, `num_workers`, `job()` (what the renderer needs to know), `counts()`
-  (split -> number of examples) and `num_frames`. A builder sets RENDERER, `_info` and its versions.
+  Its configurations are of a `WorldConfig`. A builder sets RENDERER, `_info` and its versions.
   """
+
+  # TFDS would look this up through `importlib_resources`, which it needs for namespace packages
+  # like ours but does not bring along.
+  code_path = epath.Path(__file__)
 
   RENDERER: types.ModuleType
 
@@ -116,12 +185,14 @@ class WorldBuilder(tfds.core.GeneratorBasedBuilder):
       yield index, example
 
 
-def stock(builder: type[WorldBuilder], config):
+def stock(builder: type[WorldBuilder], config: WorldConfig) -> WorldConfig:
   """The builder's own object for a stock configuration, for TFDS accepts no twin of it."""
   return builder.builder_configs.get(config.name, config)
 
 
-def prepare(builder: type[WorldBuilder], config, data_dir: str | os.PathLike) -> WorldBuilder:
+def prepare(
+  builder: type[WorldBuilder], config: WorldConfig, data_dir: str | os.PathLike
+) -> WorldBuilder:
   """Renders a data set unless it is there, and returns its builder.
 
   Several processes may call this for the same folder at once: one renders, the others wait. A

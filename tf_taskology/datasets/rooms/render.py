@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tf_taskology.datasets.rendering import optics, pixels
+from tf_taskology.datasets.rendering import jobs, optics, pixels
 from tf_taskology.datasets.rooms import cameras, raycast, scene, sensors, shading, surfaces
 
 DOMAINS = ("simulated", "sensor")
@@ -34,12 +34,7 @@ class Job:
   strength: shading.Strength = dataclasses.field(default_factory=shading.Strength)
 
   def __post_init__(self):
-    if self.domain not in DOMAINS:
-      raise ValueError(f"domain is {self.domain!r}; expected one of {DOMAINS}")
-    if self.height < 8 or self.width < 8:
-      raise ValueError(f"image size is {self.height}x{self.width}; expected at least 8x8 pixels")
-    if self.seed < 0:
-      raise ValueError(f"seed is {self.seed}; expected an integer of at least 0")
+    jobs.check(self.domain, DOMAINS, self.height, self.width, self.seed)
 
 
 @dataclasses.dataclass

@@ -7,84 +7,54 @@ the same bytes. Sources: rendered here; nothing is downloaded.
 
 import dataclasses
 import hashlib
-import os
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.rooms import furniture, render, shading
 
 _SIZES = ((48, 64), (96, 128), (192, 256))
-_COUNTS = {"train": 1500, "validation": 200, "test": 300}
 
 
 @dataclasses.dataclass(eq=False)
-class RoomsConfig(tfds.core.BuilderConfig):
-  """One data set of rooms.
+class RoomsConfig(builder.WorldConfig):
+  """One data set of rooms; an example has two frames.
 
   Attributes:
-    name: made from the other fields; leave it out.
     domain: "simulated" or "sensor".
-    height, width: of the images, pixels.
-    train, validation, test: number of examples of each split; an example has two frames.
-    seed: data sets of different seeds have no room in common.
     strength: of the sensor domain's effects; of no meaning in the simulated one.
-    num_workers: processes that render; 0 means one for each CPU. Does not change the data.
   """
 
-  name: str = ""
   domain: str = "simulated"
   height: int = 48
   width: int = 64
-  train: int = _COUNTS["train"]
-  validation: int = _COUNTS["validation"]
-  test: int = _COUNTS["test"]
-  seed: int = 0
+  train: int = 1500
+  validation: int = 200
+  test: int = 300
   strength: shading.Strength = dataclasses.field(default_factory=shading.Strength)
-  num_workers: int = 0
 
   def __post_init__(self):
-    self.job()  # refuses a bad domain, size or seed here, before anything is written
-    counts = self.counts()
-    for split, count in counts.items():
-      if count < 1:
-        raise ValueError(f"RoomsConfig.{split} is {count}; expected at least 1 example")
-    name = f"{self.domain}_{self.height}x{self.width}"
-    if counts != _COUNTS:
-      name += f"_{self.train}_{self.validation}_{self.test}"
-    if self.seed:
-      name += f"_seed{self.seed}"
-    if self.domain == "sensor" and self.strength != shading.Strength():
-      name += "_" + hashlib.sha256(repr(self.strength).encode()).hexdigest()[:8]
-    if self.name not in ("", name):
-      raise ValueError(f"RoomsConfig.name is {self.name!r}; leave it out, it would be {name!r}")
-    self.name = name
+    super().__post_init__()
     self.description = (
       f"{self.domain} rooms, {self.height}x{self.width}, seed {self.seed}, {self.strength}"
     )
 
   def job(self) -> render.Job:
-    """What the renderer needs to know of this configuration."""
     return render.Job(self.domain, self.height, self.width, self.seed, self.strength)
 
   @property
   def num_frames(self) -> int:
-    """Frames of an example."""
     return render.FRAMES
 
-  def counts(self) -> dict[str, int]:
-    """Split -> number of examples."""
-    return {"train": self.train, "validation": self.validation, "test": self.test}
+  def _effects_name(self) -> str:
+    if self.domain != "sensor" or self.strength == shading.Strength():
+      return ""
+    return "_" + hashlib.sha256(repr(self.strength).encode()).hexdigest()[:8]
 
 
 class Rooms(builder.WorldBuilder):
   """Furnished rooms rendered with exact depth, normals, segmentation and poses."""
-
-  # TFDS would look this up through `importlib_resources`, which it needs for a namespace package
-  # like this one but does not bring along.
-  code_path = epath.Path(__file__)
 
   RENDERER = render
   VERSION = tfds.core.Version("1.0.0")
@@ -136,8 +106,3 @@ def features(height: int, width: int) -> tfds.features.FeaturesDict:
       "sample_id": tfds.features.Text(doc="rooms/<domain>/<split>/<index>"),
     }
   )
-
-
-def prepare(config: RoomsConfig, data_dir: str | os.PathLike) -> Rooms:
-  """Renders a data set unless it is there, and returns its builder; see `builder.prepare`."""
-  return builder.prepare(Rooms, config, data_dir)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tf_taskology.datasets.rendering import draws, optics, pixels
+from tf_taskology.datasets.rendering import draws, jobs, optics, pixels
 from tf_taskology.datasets.streets import (
   classes,
   materials,
@@ -46,16 +46,11 @@ class Job:
   noise: float = 0.008
 
   def __post_init__(self):
-    if self.domain not in DOMAINS:
-      raise ValueError(f"domain is {self.domain!r}; expected one of {DOMAINS}")
-    if self.height < 8 or self.width < 8:
-      raise ValueError(f"image size is {self.height}x{self.width}; expected at least 8x8 pixels")
+    jobs.check(self.domain, DOMAINS, self.height, self.width, self.seed)
     most = 1 if self.domain == "stills" else _MOST_FRAMES
     if not 1 <= self.frames <= most:
       expected = "1, for stills stand alone" if most == 1 else f"1 to {most}"
       raise ValueError(f"frames is {self.frames}; expected {expected}")
-    if self.seed < 0:
-      raise ValueError(f"seed is {self.seed}; expected an integer of at least 0")
     if not 0 <= self.noise <= 0.5:
       raise ValueError(f"noise is {self.noise}; expected 0 to 0.5")
 

@@ -6,93 +6,61 @@ gives the same bytes. Sources: rendered here; nothing is downloaded.
 """
 
 import dataclasses
-import os
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.streets import classes, render, scene
 
 _SIZES = ((64, 208), (128, 416))
-_COUNTS = {"train": 1000, "validation": 100, "test": 200}
 _FRAMES = {"street": 3, "stills": 1}
-_NOISE = render.Job.noise
 
 
 @dataclasses.dataclass(eq=False)
-class StreetsConfig(tfds.core.BuilderConfig):
+class StreetsConfig(builder.WorldConfig):
   """One data set of streets.
 
   Attributes:
-    name: made from the other fields; leave it out.
     domain: "street" or "stills".
-    height, width: of the images, pixels.
     frames: consecutive frames of an example; None for 3 of `street`, 1 of `stills`.
-    train, validation, test: number of examples of each split.
-    seed: data sets of different seeds have no street in common.
     noise: standard deviation of the sensor's noise, of a full scale of 1; 0 for none.
-    num_workers: processes that render; 0 means one for each CPU. Does not change the data.
   """
 
-  name: str = ""
   domain: str = "street"
   height: int = 128
   width: int = 416
+  train: int = 1000
+  validation: int = 100
+  test: int = 200
   frames: int | None = None
-  train: int = _COUNTS["train"]
-  validation: int = _COUNTS["validation"]
-  test: int = _COUNTS["test"]
-  seed: int = 0
-  noise: float = _NOISE
-  num_workers: int = 0
+  noise: float = render.Job.noise
 
   def __post_init__(self):
     if self.frames is None:
       self.frames = _FRAMES.get(self.domain, 1)
-    self.job()  # refuses a bad domain, size, seed or noise here, before anything is written
-    counts = self.counts()
-    for split, count in counts.items():
-      if count < 1:
-        raise ValueError(f"StreetsConfig.{split} is {count}; expected at least 1 example")
-    name = f"{self.domain}_{self.height}x{self.width}"
-    if self.frames != _FRAMES[self.domain]:
-      name += f"_{self.frames}frames"
-    if counts != _COUNTS:
-      name += f"_{self.train}_{self.validation}_{self.test}"
-    if self.seed:
-      name += f"_seed{self.seed}"
-    if self.noise != _NOISE:
-      name += f"_noise{self.noise:g}"
-    if self.name not in ("", name):
-      raise ValueError(f"StreetsConfig.name is {self.name!r}; leave it out, it would be {name!r}")
-    self.name = name
+    super().__post_init__()
     self.description = (
       f"{self.domain}, {self.frames} frames of {self.height}x{self.width}, seed {self.seed}, "
       f"noise {self.noise}"
     )
 
   def job(self) -> render.Job:
-    """What the renderer needs to know of this configuration."""
     return render.Job(self.domain, self.height, self.width, self.frames, self.seed, self.noise)
 
   @property
   def num_frames(self) -> int:
-    """Frames of an example."""
     return self.frames
 
-  def counts(self) -> dict[str, int]:
-    """Split -> number of examples."""
-    return {"train": self.train, "validation": self.validation, "test": self.test}
+  def _shape_name(self) -> str:
+    return "" if self.frames == _FRAMES[self.domain] else f"_{self.frames}frames"
+
+  def _effects_name(self) -> str:
+    return "" if self.noise == render.Job.noise else f"_noise{self.noise:g}"
 
 
 class Streets(builder.WorldBuilder):
   """Streets rendered with exact depth, segmentation, poses and motion of what moves."""
-
-  # TFDS would look this up through `importlib_resources`, which it needs for a namespace package
-  # like this one but does not bring along.
-  code_path = epath.Path(__file__)
 
   RENDERER = render
   VERSION = tfds.core.Version("1.0.0")
@@ -151,8 +119,3 @@ def features(frames: int, height: int, width: int) -> tfds.features.FeaturesDict
       "sample_id": tfds.features.Text(doc="streets/<domain>/<split>/<index>"),
     }
   )
-
-
-def prepare(config: StreetsConfig, data_dir: str | os.PathLike) -> Streets:
-  """Renders a data set unless it is there, and returns its builder; see `builder.prepare`."""
-  return builder.prepare(Streets, config, data_dir)

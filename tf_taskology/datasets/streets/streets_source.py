@@ -2,15 +2,14 @@
 
 import tensorflow as tf
 
-from tf_taskology.datasets import element, source
-from tf_taskology.datasets.rendering import builder
+from tf_taskology.datasets.rendering import world_source
 from tf_taskology.datasets.streets import motion, streets
 
 # Label -> step to the frame that the motion leads to; see `motion`.
 _MOTIONS = {"object_motion": 1, "object_motion_back": -1}
 
 
-class StreetsSource(source.Source):
+class StreetsSource(world_source.WorldSource):
   """Streets, rendered on first use into a cache folder.
 
   Labels: depth (0 in the sky), segmentation (Cityscapes train ids, see `classes`) and, where a
@@ -35,16 +34,16 @@ class StreetsSource(source.Source):
     domain: str = "street",
     image_size: tuple[int, int] = (128, 416),
     frames: int | None = None,
-    train: int = 1000,
-    validation: int = 100,
-    test: int = 200,
+    train: int = streets.StreetsConfig.train,
+    validation: int = streets.StreetsConfig.validation,
+    test: int = streets.StreetsConfig.test,
     seed: int = 0,
-    noise: float = 0.008,
+    noise: float = streets.StreetsConfig.noise,
     data_dir: str | None = None,
     max_train: int | None = None,
   ):
     height, width = image_size
-    self._config = streets.StreetsConfig(
+    config = streets.StreetsConfig(
       domain=domain,
       height=height,
       width=width,
@@ -55,60 +54,15 @@ class StreetsSource(source.Source):
       seed=seed,
       noise=noise,
     )
-    if max_train is not None and not 1 <= max_train <= train:
-      raise ValueError(
-        f"StreetsSource.max_train must be between 1 and train = {train}. Received: {max_train}."
-      )
-    self._data_dir = data_dir or builder.default_data_dir()
-    self._max_train = max_train
+    super().__init__(streets.Streets, config, data_dir, max_train)
 
   @property
-  def image_size(self) -> tuple[int, int]:
-    return self._config.height, self._config.width
+  def label_types(self):
+    types = {"depth": (1, tf.float32), "segmentation": (1, tf.uint8)}
+    if self.num_frames > 1:
+      types.update(dict.fromkeys(_MOTIONS, (3, tf.float32)))
+    return types
 
-  @property
-  def num_frames(self) -> int:
-    return self._config.num_frames
-
-  @property
-  def labels(self) -> tuple[str, ...]:
-    return ("depth", "segmentation", *(_MOTIONS if self.num_frames > 1 else ()))
-
-  @property
-  def element_spec(self):
-    def frames(*shape, dtype=tf.float32):
-      return tf.TensorSpec([self.num_frames, *shape], dtype)
-
-    size = self.image_size
-    labels = {"depth": frames(*size, 1), "segmentation": frames(*size, 1, dtype=tf.uint8)}
-    labels.update({name: frames(*size, 3) for name in self.labels[2:]})
-    return {
-      element.IMAGE: frames(*size, 3, dtype=tf.uint8),
-      element.INTRINSICS: frames(3, 3),
-      element.POSE: frames(4, 4),
-      element.SAMPLE_ID: tf.TensorSpec([], tf.string),
-      element.LABELS: labels,
-    }
-
-  def prepare(self):
-    streets.prepare(self._config, self._data_dir)
-
-  def num_samples(self, split: str) -> int:
-    counts = self._config.counts()
-    if split not in counts:
-      raise ValueError(f"{self.describe()} has no split {split!r}. It has: {', '.join(counts)}.")
-    return self._max_train if split == "train" and self._max_train else counts[split]
-
-  def dataset(self, split: str) -> tf.data.Dataset:
-    count = self.num_samples(split)
-    dataset = streets.prepare(self._config, self._data_dir).as_dataset(split=split).take(count)
-    return dataset.map(self._to_element, num_parallel_calls=tf.data.AUTOTUNE)
-
-  def describe(self) -> str:
-    return f"streets/{self._config.name}"
-
-  def _to_element(self, example):
-    labels = {name: example[name] for name in ("depth", "segmentation")}
-    labels.update({name: motion.object_motion(example, _MOTIONS[name]) for name in self.labels[2:]})
-    kept = (element.IMAGE, element.INTRINSICS, element.POSE, element.SAMPLE_ID)
-    return {**{name: example[name] for name in kept}, element.LABELS: labels}
+  def label(self, example, name):
+    step = _MOTIONS.get(name)
+    return example[name] if step is None else motion.object_motion(example, step)

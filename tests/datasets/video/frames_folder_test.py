@@ -1,0 +1,62 @@
+"""Tests of datasets/video/frames_folder.py."""
+
+import os
+
+import numpy as np
+from absl.testing import absltest
+
+from tests.datasets.video import fixtures
+from tf_taskology.datasets.video import frames_folder
+
+
+class FramesFolderTest(absltest.TestCase):
+  def test_one_folder_in_natural_order(self):
+    folder = fixtures.frames_folder(self.create_tempdir().full_path, count=11)
+    (clip,) = frames_folder.FramesFolder(folder).clips()
+    self.assertEqual([frame.name for frame in clip.frames], [str(i) for i in range(11)])
+    np.testing.assert_array_equal(clip.intrinsics, fixtures.CAMERA)
+    self.assertFalse(clip.has_poses)
+
+  def test_folders_share_or_own_their_intrinsics(self):
+    root = self.create_tempdir().full_path
+    fixtures.frames_folder(os.path.join(root, "a"), intrinsics=False)
+    fixtures.frames_folder(os.path.join(root, "b"))
+    fixtures.save_text(os.path.join(root, "intrinsics.txt"), "20 20 19 11")
+    first, second = frames_folder.FramesFolder(root).clips()
+    self.assertEqual((first.name, second.name), ("a", "b"))
+    self.assertEqual(first.intrinsics[0, 0], 20)
+    self.assertEqual(second.intrinsics[0, 0], 30)
+
+  def test_without_intrinsics(self):
+    folder = fixtures.frames_folder(self.create_tempdir().full_path, intrinsics=False)
+    (clip,) = frames_folder.FramesFolder(folder).clips()
+    self.assertIsNone(clip.intrinsics)
+    self.assertIn("intrinsics.txt", clip.calibration)
+    (clip,) = frames_folder.FramesFolder(folder, (20, 21, 19, 11)).clips()
+    np.testing.assert_array_equal(clip.intrinsics, [[20, 0, 19], [0, 21, 11], [0, 0, 1]])
+
+  def test_poses(self):
+    folder = fixtures.frames_folder(self.create_tempdir().full_path, count=2)
+    lines = [
+      fixtures.words(np.eye(4)[:3]),
+      fixtures.words([[1, 0, 0, 7], [0, 1, 0, 8], [0, 0, 1, 9]]),
+    ]
+    path = fixtures.save_text(os.path.join(folder, "poses.txt"), "\n".join(lines))
+    (clip,) = frames_folder.FramesFolder(folder).clips()
+    np.testing.assert_array_equal(clip.frames[1].pose[:3, 3], [7, 8, 9])
+    fixtures.save_text(path, lines[0])
+    with self.assertRaisesRegex(ValueError, "poses.txt' has 1 poses, but there are 2 images"):
+      frames_folder.FramesFolder(folder).clips()
+
+  def test_bad_folders(self):
+    empty = self.create_tempdir().full_path
+    with self.assertRaisesRegex(ValueError, "has no images .*jpg"):
+      frames_folder.FramesFolder(empty).clips()
+    with self.assertRaisesRegex(FileNotFoundError, "does not exist"):
+      frames_folder.FramesFolder(os.path.join(empty, "nothing")).clips()
+    with self.assertRaisesRegex(ValueError, r"\(fx, fy, cx, cy\)"):
+      frames_folder.FramesFolder(empty, (1, 2, 3))
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,39 @@
+"""Tests of datasets/video/image_files.py."""
+
+import os
+
+from absl.testing import absltest
+
+from tests.datasets import rgbd_fixtures
+from tf_taskology.datasets.video import image_files
+
+
+class ProblemTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = self.create_tempdir().full_path
+
+  def problem(self, path, size=rgbd_fixtures.SIZE):
+    return image_files.problem(path, size, "the first")
+
+  def test_whole_images_pass(self):
+    for ending in ("png", "jpg"):
+      path = os.path.join(self.folder, f"a.{ending}")
+      rgbd_fixtures.save(path, rgbd_fixtures.color(0))
+      self.assertEqual(self.problem(path), "")
+
+  def test_says_what_is_wrong(self):
+    path = os.path.join(self.folder, "a.jpg")
+    self.assertIn("No such file", self.problem(path))
+    rgbd_fixtures.save(path, rgbd_fixtures.color(0))
+    self.assertIn("is 32x24 (width x height), but the first is 9x8", self.problem(path, (8, 9)))
+    with open(path, "r+b") as file:
+      file.truncate(os.path.getsize(path) - 100)
+    self.assertIn("truncated", self.problem(path))
+    with open(path, "w", encoding="utf-8") as file:
+      file.write("no image")
+    self.assertIn("cannot identify", self.problem(path))
+
+
+if __name__ == "__main__":
+  absltest.main()

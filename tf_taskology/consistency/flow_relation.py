@@ -1,0 +1,85 @@
+"""Relations that move the frames of a video by predicted depth and motion: what they share."""
+
+import abc
+import inspect
+from collections.abc import Sequence
+
+from tf_taskology.consistency import consistency_loss, flow_directions
+
+
+class FlowRelation(consistency_loss.ConsistencyLoss):
+  """A relation between what a frame's pixels are and what is found where depth and motion put them.
+
+  Attributes:
+    STOP_GRADIENTS: what a subclass can hold constant, the names that `stop_gradients` may have.
+  """
+
+  STOP_GRADIENTS: tuple[str, ...]
+
+  def __init__(
+    self,
+    weights=None,
+    labelled_weights=None,
+    stop_gradients: Sequence[str] = (),
+    occlusion_tolerance: float = 0.0,
+    jit_compile: bool = True,
+    name: str | None = None,
+    **reading,
+  ):
+    """Checks the arguments.
+
+    Args:
+      weights: see `ConsistencyLoss`.
+      labelled_weights: see `ConsistencyLoss`.
+      stop_gradients: what counts as constant, any of `STOP_GRADIENTS`.
+      occlusion_tolerance: a pixel counts as in view also if it lies behind the other frame's surface
+        by up to this share of its depth.
+      jit_compile: run the loss under XLA, which takes a fraction of the time.
+      name: of the tf.Module.
+      **reading: `frames`, `intrinsics`, `ego_motion`, `object_motion`, `interval`, `mask`,
+        `movable_classes` and `dilation`, as of `flow_directions.Reading`.
+
+    Raises:
+      ValueError: for a value out of range, or as `ConsistencyLoss`.
+      TypeError: for another argument.
+    """
+    relation = type(self).__name__
+    unknown = sorted(set(stop_gradients) - set(self.STOP_GRADIENTS))
+    if unknown:
+      raise ValueError(
+        f"{relation}.stop_gradients may name {self.STOP_GRADIENTS}. Received: {unknown} among them."
+      )
+    if not occlusion_tolerance >= 0:
+      raise ValueError(
+        f"{relation}.occlusion_tolerance must be >= 0. Received: {occlusion_tolerance!r}."
+      )
+    readable = tuple(inspect.signature(flow_directions.Reading).parameters)[1:]  # all but the name
+    unknown = sorted(set(reading) - set(readable))
+    if unknown:
+      raise TypeError(
+        f"{relation} has no argument {unknown[0]!r}; of what it reads it has {', '.join(readable)}."
+      )
+    self._constant = tuple(stop_gradients)
+    self._occlusion_tolerance = occlusion_tolerance
+    self._reading = flow_directions.Reading(relation, **reading)
+    super().__init__(weights, labelled_weights, name)
+    self._terms = consistency_loss.compiled(self._read_and_compute, jit_compile)
+
+  @property
+  def needs(self):
+    return self._reading.needs
+
+  @property
+  def needs_inputs(self):
+    return self._reading.needs_inputs
+
+  def __call__(self, predictions, inputs, labels=None):
+    return self._terms(self._reading.select(self.needs, predictions, inputs, labels))
+
+  def _read_and_compute(self, read):
+    directions = flow_directions.Directions(self._reading, read, self._constant)
+    return self._compute(read, directions)
+
+  @abc.abstractmethod
+  def _compute(self, read, directions):
+    """The terms, of the tensors that are read and of the frames in both directions."""
