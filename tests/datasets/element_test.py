@@ -142,6 +142,24 @@ class FramesTest(tf.test.TestCase):
     shapes.get_concrete_function()
 
 
+class FoldTest(tf.test.TestCase):
+  def test_pairs_in_order(self):
+    image = tf.reshape(tf.range(2 * 3 * 4 * 5 * 3), [2, 3, 4, 5, 3])
+    folded = element.fold(image, "pair")
+    self.assertEqual(folded.shape, [8, 4, 5, 6])
+    self.assertEqual(element.count("pair", 3), 4)
+    unfolded = element.unfold_frames(folded, 4)
+    for i, (source, target) in enumerate(((0, 1), (1, 0), (1, 2), (2, 1))):
+      self.assertAllEqual(unfolded[:, i, ..., :3], image[:, source])
+      self.assertAllEqual(unfolded[:, i, ..., 3:], image[:, target])
+    self.assertAllEqual(element.fold(image, "frame"), element.fold_frames(image))
+    self.assertEqual(element.count("frame", 3), 3)
+
+  def test_one_frame_makes_no_pair(self):
+    with self.assertRaisesRegex(ValueError, "2 or more frames. Received: 1"):
+      element.fold(tf.zeros([1, 1, 4, 5, 3]), "pair")
+
+
 class SubsampleTest(tf.test.TestCase, parameterized.TestCase):
   def test_pixel_of_the_prediction_is_a_pixel_of_the_image(self):
     label = tf.reshape(tf.range(8 * 12), [1, 1, 8, 12, 1])
@@ -150,6 +168,10 @@ class SubsampleTest(tf.test.TestCase, parameterized.TestCase):
       for x in range(3):
         self.assertEqual(small[0, 0, y, x, 0], label[0, 0, 4 * y, 4 * x, 0])
     self.assertAllEqual(element.subsample({"depth": label}, 8, 12)["depth"], label)
+
+  def test_what_holds_of_the_whole_frame_stays(self):
+    label = tf.ones([1, 2, 1, 1, 3])
+    self.assertAllEqual(element.subsample({"rotation": label}, 4, 6)["rotation"], label)
 
   @parameterized.parameters((3, 4), (4, 12), (16, 24), (4, 5))
   def test_refuses_other_sizes(self, height, width):

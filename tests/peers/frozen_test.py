@@ -66,8 +66,19 @@ class FrozenPeerTest(tf.test.TestCase):
       asked.predict(_IMAGE)
 
   def test_one_folder_is_needed(self):
-    with self.assertRaisesRegex(ValueError, "exactly one of `version_dir` and `export_dir`"):
+    with self.assertRaisesRegex(ValueError, "exactly one of `version_dir`, `export_dir` and"):
       frozen.FrozenPeer("tiny", self.outputs)
+
+  def test_path_stays_with_the_version_that_it_found(self):
+    publisher = publishing.Publisher(self.export_dir, keep=3)
+    network = tiny_network.build()
+    for step in (1, 2):
+      publisher.publish(network, tiny_network.tasks(), step)
+    one = frozen.FrozenPeer("tiny", self.outputs, path=os.path.join(self.export_dir, "1"))
+    newest = frozen.FrozenPeer("tiny", self.outputs, path=self.export_dir)
+    self.assertEqual((one.predict(_IMAGE).version, newest.predict(_IMAGE).version), (1, 2))
+    publisher.publish(network, tiny_network.tasks(), 3)
+    self.assertEqual(newest.predict(_IMAGE).version, 2)
 
 
 if __name__ == "__main__":

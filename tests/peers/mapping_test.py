@@ -25,6 +25,12 @@ class MappingTest(absltest.TestCase):
     self.assertEqual(encoded.shape, (2, 3, 4, 5))
     np.testing.assert_array_equal(encoded[:, 0], image[..., 2])
 
+  def test_each_image_of_a_pair_by_itself(self):
+    image = np.arange(2 * 4 * 5 * 6, dtype=np.uint8).reshape(2, 4, 5, 6)
+    made = mapping.Mapping(_OUTPUTS, reverse_channels=True, mean=(1.0, 2.0, 3.0))
+    halves = [made.encode(half) for half in (image[..., :3], image[..., 3:])]
+    np.testing.assert_array_equal(made.encode(image), np.concatenate(halves, axis=-1))
+
   def test_size_in_uint8(self):
     image = np.zeros([1, 4, 4, 3], np.uint8)
     image[:, :, 2:] = 101

@@ -66,6 +66,12 @@ class ChildTest(absltest.TestCase):
     process.wait()
     self.assertIsNone(locks.holder(self.lock_path))
 
+  def test_has_the_priority_that_was_asked_for(self):
+    self.start(binary=self.write_binary("echo up; sleep 60"), nice=3)
+    self.wait_for_log("up\n")
+    holder = locks.holder(self.lock_path)
+    self.assertEqual(psutil.Process(holder.pid).nice(), min(19, psutil.Process().nice() + 3))
+
   def test_log_is_appended_to(self):
     for _ in range(2):
       self.assertEqual(self.start(module="this").wait(_LIMIT_SECS), 0)

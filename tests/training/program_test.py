@@ -72,7 +72,6 @@ class CheckModuleTest(parameterized.TestCase):
     with self.assertRaisesRegex(program.UsageError, "It needs: no peers"):
       program.check_module(collective, "distributed", "depth", _TARGETS)
 
-
   def test_frozen_modules_need_no_address(self):
     collective = fixtures.collective()
     depth, normals = collective.modules

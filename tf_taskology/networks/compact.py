@@ -27,6 +27,8 @@ class Compact:
       "none".
     input_scaling: see `layers.ScaleImage`.
     upsampling: see `layers.Upsample`.
+    head_gain: factor of the last convolutions' initial weights: with a small one a network starts from what a last
+      layer of zeros means. Without labels, depth had better start plain: what it starts with is not corrected soon.
     name: of the Keras model.
 
   Raises:
@@ -42,6 +44,7 @@ class Compact:
     normalization: str = "none",
     input_scaling: str = "fixed",
     upsampling: str = "bilinear",
+    head_gain: float = 1.0,
     name: str = "compact",
   ):
     if len(channels) != len(blocks) or not channels:
@@ -61,6 +64,7 @@ class Compact:
     self._normalization = normalization
     self._input_scaling = input_scaling
     self._upsampling = upsampling
+    self._head_gain = head_gain
     self._name = name
 
   def __call__(self, tasks: Sequence, image_size: Sequence[int]) -> tf.keras.Model:
@@ -81,7 +85,7 @@ class Compact:
     x = layers.ScaleImage(self._input_scaling, name="scale_image")(image)
     features = self._encode(x)
     x = self._decode(features)
-    return tf.keras.Model(image, layers.heads(tasks, x), name=self._name)
+    return tf.keras.Model(image, layers.heads(tasks, x, gain=self._head_gain), name=self._name)
 
   def _encode(self, x: tf.Tensor) -> list[tf.Tensor]:
     """Features of levels 1, 2, ...."""

@@ -120,7 +120,10 @@ class CompactMotion:
     parts = [tf.keras.layers.Conv2D(24, 1, name="coarsest")(coarsest)]
     for stride, matched in matches.items():
       cell = _CELL // stride
-      parts.append(tf.keras.layers.AveragePooling2D(cell, name=f"cells{stride}")(matched))
+      matched = tf.keras.layers.AveragePooling2D(cell, name=f"cells{stride}")(matched)
+      # Thousands of numbers around 1: as they are, Adam's first steps would throw the motion out of view.
+      matched = tf.keras.layers.Rescaling(0.05, -0.05, name=f"cells{stride}_scaled")(matched)
+      parts.append(matched)
     parts = [tf.keras.layers.Flatten(name=f"flat{i}")(part) for i, part in enumerate(parts)]
     x = tf.keras.layers.Concatenate(name="whole")(parts)
     # Units of ReLU die here in the first steps, when no motion is the best guess.

@@ -167,7 +167,11 @@ class CountedLayer(tf.keras.layers.Layer):
 
 
 def heads(
-  tasks: Sequence, features: tf.Tensor, kernel_size: int = 3, padding: str = "same"
+  tasks: Sequence,
+  features: tf.Tensor,
+  kernel_size: int = 3,
+  padding: str = "same",
+  gain: float = 1.0,
 ) -> dict[str, tf.Tensor]:
   """One convolution per task, float32 under every precision policy.
 
@@ -176,6 +180,7 @@ def heads(
     features: [N, h, w, C].
     kernel_size: of the convolution.
     padding: of the convolution.
+    gain: factor of the usual initial weights (Glorot's).
 
   Returns:
     {task name: raw [N, h, w, task.raw_channels] float32}.
@@ -185,7 +190,12 @@ def heads(
     raise ValueError(f"a network needs one or more tasks with distinct names, got {names}.")
   return {
     task.name: tf.keras.layers.Conv2D(
-      task.raw_channels, kernel_size, padding=padding, dtype="float32", name=f"{task.name}_head"
+      task.raw_channels,
+      kernel_size,
+      padding=padding,
+      kernel_initializer=tf.keras.initializers.VarianceScaling(gain**2, "fan_avg", "uniform"),
+      dtype="float32",
+      name=f"{task.name}_head",
     )(features)
     for task in tasks
   }

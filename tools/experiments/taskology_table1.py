@@ -4,8 +4,8 @@
 
 A learns depth and motion from video, B segmentation from stills; C is A with B's segmentation frozen as a peer, D is B
 with C's depth and motion frozen as peers, and in E all three learn together through model servers. Every arm of a seed
-starts from the same networks, trained apart until --start_steps, and ends at the same step. What is finished in the work
-folder is not done again.
+starts from the same networks, trained apart until --start_steps, and ends at the same step. What is finished in the
+work folder is not done again.
 """
 # bazel: deps=//tf_taskology:train //serving:model_server //gin:experiments
 
@@ -49,7 +49,12 @@ def _arms(start_steps: int, steps: int) -> list[comparison.Arm]:
 
   def arm(name, mode, gin_file, bindings=(), exports=None):
     return comparison.Arm(
-      name, mode, (f"STEPS = {steps}", *bindings), (f"gin/streets/{gin_file}.gin",), start, exports or {}
+      name,
+      mode,
+      (f"STEPS = {steps}", *bindings),
+      (f"gin/streets/{gin_file}.gin",),
+      start,
+      exports or {},
     )
 
   arms = [

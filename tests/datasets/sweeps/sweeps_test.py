@@ -5,6 +5,7 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tf_taskology.datasets import element
+from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.sweeps import render, sweeps, sweeps_source
 
 _SMALL = {"beams": 8, "azimuths": 64, "train": 4, "validation": 1, "test": 2}
@@ -36,7 +37,7 @@ class SweepsSourceTest(tf.test.TestCase):
 
   def test_examples_arrive_as_rendered(self):
     config = sweeps.SweepsConfig(**_SMALL, num_workers=1)
-    prepared = sweeps.prepare(config, self.get_temp_dir())
+    prepared = builder.prepare(sweeps.Sweeps, config, self.get_temp_dir())
     for example in prepared.as_dataset(split="test").as_numpy_iterator():
       name = example["sample_id"].decode()
       expected = render.render(config.job(), "test", int(name.split("/")[-1]))

@@ -4,8 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_taskology.geometry import boxes as boxes_lib
-
-DO_NOT_CARE = -1  # class of a box that is there but not labelled
+from tf_taskology.tasks import anchor_targets
 
 
 def to_first_frame(
@@ -50,7 +49,7 @@ def labelled_samples(count: int, share: float, seed: int) -> np.ndarray:
 def withhold_tracks(
   classes: tf.Tensor, tracks: tf.Tensor, sample: tf.Tensor, share: float, seed: int
 ) -> tf.Tensor:
-  """Classes with `DO_NOT_CARE` for vehicles whose labels are withheld, in all frames at once.
+  """Classes with `anchor_targets.DO_NOT_CARE` for vehicles whose labels are withheld, in all frames at once.
 
   Args:
     classes: [frames, m] int32.
@@ -66,4 +65,4 @@ def withhold_tracks(
 
   kept = tf.map_fn(keeps, tf.reshape(tracks, [-1]), fn_output_signature=tf.bool)
   kept = tf.reshape(kept, tf.shape(tracks))
-  return tf.where((classes > 0) & ~kept, DO_NOT_CARE, classes)
+  return tf.where((classes > 0) & ~kept, anchor_targets.DO_NOT_CARE, classes)

@@ -7,11 +7,9 @@ bytes. Sources: rendered here; nothing is downloaded.
 """
 
 import dataclasses
-import os
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.sweeps import render, sensor
@@ -94,10 +92,6 @@ class SweepsConfig(tfds.core.BuilderConfig):
 class Sweeps(builder.WorldBuilder):
   """Point clouds with exact boxes, tracks and poses."""
 
-  # TFDS would look this up through `importlib_resources`, which it needs for a namespace package
-  # like this one but does not bring along.
-  code_path = epath.Path(__file__)
-
   RENDERER = render
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First version."}
@@ -141,8 +135,3 @@ def features(frames: int, points: int) -> tfds.features.FeaturesDict:
       "sample_id": tfds.features.Text(doc="sweeps/<split>/<index>"),
     }
   )
-
-
-def prepare(config: SweepsConfig, data_dir: str | os.PathLike) -> Sweeps:
-  """Renders a data set unless it is there, and returns its builder; see `builder.prepare`."""
-  return builder.prepare(Sweeps, config, data_dir)

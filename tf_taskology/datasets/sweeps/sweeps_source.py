@@ -5,6 +5,7 @@ import tensorflow as tf
 from tf_taskology.datasets import element
 from tf_taskology.datasets.rendering import builder
 from tf_taskology.datasets.sweeps import labels as labels_lib, render, sweeps
+from tf_taskology.tasks import anchor_targets
 
 POINTS = "points"
 NUM_POINTS = "num_points"
@@ -105,7 +106,7 @@ class SweepsSource:
     }
 
   def prepare(self):
-    sweeps.prepare(self._config, self._data_dir)
+    builder.prepare(sweeps.Sweeps, self._config, self._data_dir)
 
   def num_samples(self, split: str) -> int:
     counts = self._config.counts()
@@ -117,7 +118,11 @@ class SweepsSource:
 
   def dataset(self, split: str) -> tf.data.Dataset:
     self.num_samples(split)  # refuses unknown splits
-    dataset = sweeps.prepare(self._config, self._data_dir).as_dataset(split=split).enumerate()
+    dataset = (
+      builder.prepare(sweeps.Sweeps, self._config, self._data_dir)
+      .as_dataset(split=split)
+      .enumerate()
+    )
     train = split == "train"
     if train and self._withheld == "samples" and self._share < 1:
       count = self._config.counts()[split]
@@ -140,7 +145,7 @@ class SweepsSource:
       )
     if train:
       hardly = (classes > 0) & (example["box_points"] < self._min_points)
-      classes = tf.where(hardly, labels_lib.DO_NOT_CARE, classes)
+      classes = tf.where(hardly, anchor_targets.DO_NOT_CARE, classes)
       if self._withheld == "boxes" and self._share < 1:
         classes = labels_lib.withhold_tracks(
           classes, example["tracks"], index, self._share, self._label_seed
