@@ -16,6 +16,7 @@ _DISTRIBUTIONS = {
   "gin": "gin-config",
   "google.protobuf": "protobuf",
   "grpc": "grpcio",
+  "grpc_reflection": "grpcio-reflection",
   "pkg_resources": "setuptools",
   "tensorflow_serving": "tensorflow-serving-api",
   "yaml": "pyyaml",
