@@ -9,7 +9,9 @@ import tensorflow as tf
 from absl.testing import parameterized
 
 from tests.peers import tiny_network
+from tf_taskology.networks import compact_motion
 from tf_taskology.peers import exporting, peer
+from tf_taskology.tasks import motion
 
 _IMAGES = np.random.RandomState(0).randint(0, 256, (2, *tiny_network.SIZE, 3)).astype(np.uint8)
 
@@ -123,6 +125,25 @@ class ExporterTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(from_pixels["depth"].shape, (2, *size, 1))
       for name, value in from_pixels.items():
         self.assertAllEqual(from_files[name], value)
+
+  def test_pairs_of_images_and_of_files(self):
+    size, task = (32, 64), motion.Motion()
+    network = compact_motion.CompactMotion(channels=(4, 8, 8, 8))([task], size)
+    exporter = exporting.Exporter(network, [task], os.path.join(self.directory, "graph"))
+    model = tf.saved_model.load(self.write(exporter, 3))
+    frames = np.random.RandomState(1).randint(0, 256, (2, 2, *size, 3)).astype(np.uint8)
+    pairs = np.concatenate([frames[:, 0], frames[:, 1]], axis=-1)
+    answers = model.signatures["serving_default"](image=tf.constant(pairs))
+    self.assertEqual(answers["rotation"].shape, (2, 1, 1, 3))
+    self.assertEqual(answers["motion_field"].shape, (2, *size, 3))
+    encoded = [[tf.io.encode_png(frame).numpy() for frame in sample] for sample in frames]
+    from_files = model.signatures["serving_jpeg"](image_bytes=tf.constant(encoded))
+    raw = task.decode(network(tf.cast(pairs, tf.float32))["motion"])
+    peers = model.signatures["peer"](image=tf.constant(pairs))
+    for name, value in raw.items():
+      self.assertAllClose(answers[name], from_files[name], rtol=1e-5, atol=1e-6)
+      self.assertAllClose(peers[name], value, rtol=2e-3, atol=1e-4)
+    self.assertAllEqual(peers["step"], [3, 3])
 
   def test_distributed_variables_give_the_first_replica(self):
     cpus = tf.config.list_logical_devices("CPU")
