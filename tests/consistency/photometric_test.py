@@ -115,6 +115,18 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     wrong = loss({**predictions, **backwards}, inputs)
     self.assertGreater(wrong["rgb"], 2 * right["rgb"])
 
+  def test_scales_are_summed_and_divided_by_themselves(self):
+    values, inputs = random_sample(height=16, width=24)
+    make = lambda **arguments: photometric.Photometric(jit_compile=False, **arguments)
+    coarse = {n: x if x.shape[2] == 1 else x[:, :, ::2, ::2] for n, x in values.items()}
+    fine, alone = make()(values, inputs), make()(coarse, inputs)
+    both = make(scales=(1, 2))(values, inputs)
+    self.assertEqual(set(both), set(fine))
+    for name, value in both.items():
+      self.assertAllClose(value, fine[name] + alone[name] / 2, rtol=1e-6)
+    with self.assertRaisesRegex(ValueError, "Photometric.scales must be whole numbers >= 1"):
+      make(scales=(0.5,))
+
   def test_given_poses_and_learned_intrinsics_say_the_same(self):
     predictions, inputs, frames = scene(stride=2)
     expected = photometric.Photometric(jit_compile=False)(predictions, inputs)["rgb"]

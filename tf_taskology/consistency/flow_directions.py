@@ -137,6 +137,14 @@ class Reading:
     return read
 
 
+def at_scale(read: Mapping[str, tf.Tensor], scale: int) -> dict[str, tf.Tensor]:
+  """Every `scale`-th row and column of the predictions among what `Reading.select` gives."""
+  if scale == 1:
+    return dict(read)
+  sampled = ("depth", motion.MOTION_FIELD, SEGMENTATION)
+  return {n: x[:, :, ::scale, ::scale] if n in sampled else x for n, x in read.items()}
+
+
 class Directions:
   """Both directions of all neighbours, one after the other along the batch axis (n samples in all).
 

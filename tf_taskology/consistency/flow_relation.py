@@ -22,6 +22,7 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
     labelled_weights=None,
     stop_gradients: Sequence[str] = (),
     occlusion_tolerance: float = 0.0,
+    scales: Sequence[int] = (1,),
     jit_compile: bool = True,
     name: str | None = None,
     **reading,
@@ -34,6 +35,9 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
       stop_gradients: what counts as constant, any of `STOP_GRADIENTS`.
       occlusion_tolerance: a pixel counts as in view also if it lies behind the other frame's surface
         by up to this share of its depth.
+      scales: the terms are summed over these, each divided by the scale, as DML does: at scale s of
+        the predictions every s-th pixel counts, and images are means over s times the footprint.
+        What moves by many pixels is found at coarse scales only.
       jit_compile: run the loss under XLA, which takes a fraction of the time.
       name: of the tf.Module.
       **reading: `frames`, `intrinsics`, `ego_motion`, `object_motion`, `interval`, `mask`,
@@ -53,6 +57,9 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
       raise ValueError(
         f"{relation}.occlusion_tolerance must be >= 0. Received: {occlusion_tolerance!r}."
       )
+    scales = tuple(scales)
+    if not scales or not all(isinstance(scale, int) and scale >= 1 for scale in scales):
+      raise ValueError(f"{relation}.scales must be whole numbers >= 1. Received: {scales!r}.")
     readable = tuple(inspect.signature(flow_directions.Reading).parameters)[1:]  # all but the name
     unknown = sorted(set(reading) - set(readable))
     if unknown:
@@ -61,6 +68,7 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
       )
     self._constant = tuple(stop_gradients)
     self._occlusion_tolerance = occlusion_tolerance
+    self._scales = scales
     self._reading = flow_directions.Reading(relation, **reading)
     super().__init__(weights, labelled_weights, name)
     self._terms = consistency_loss.compiled(self._read_and_compute, jit_compile)
@@ -77,8 +85,13 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
     return self._terms(self._reading.select(self.needs, predictions, inputs, labels))
 
   def _read_and_compute(self, read):
-    directions = flow_directions.Directions(self._reading, read, self._constant)
-    return self._compute(read, directions)
+    sums = {}
+    for scale in self._scales:
+      at_scale = flow_directions.at_scale(read, scale)
+      directions = flow_directions.Directions(self._reading, at_scale, self._constant)
+      for name, value in self._compute(at_scale, directions).items():
+        sums[name] = sums.get(name, 0.0) + value / scale
+    return sums
 
   @abc.abstractmethod
   def _compute(self, read, directions):
