@@ -24,9 +24,9 @@ from tf_taskology.networks import compact
 from tf_taskology.tasks import depth, surface_normals
 from tf_taskology.training import experiment, inputs, optimization
 
-_STEPS = flags.DEFINE_integer("steps", 60, "Steps timed at most per data set.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 200, "Steps timed at most per data set.", lower_bound=1)
 _LIMIT_SECS = flags.DEFINE_float("limit_secs", 8.0, "Seconds timed at most per data set.")
-_SAMPLES = flags.DEFINE_integer("samples", 64, "Samples of each data set.", lower_bound=32)
+_SAMPLES = flags.DEFINE_integer("samples", 128, "Samples of each data set.", lower_bound=32)
 
 _GOAL = 0.03
 _IMAGE_SIZE = (48, 64)
