@@ -1,10 +1,11 @@
 """A tiny in-memory video with exact labels, and tiny published models of it, for tests of evaluation and report."""
 
 import pathlib
-import types
 
 import numpy as np
 import tensorflow as tf
+
+from tests.evaluation import in_memory
 
 SIZE = (16, 32)
 DEPTH = 10.0  # metres, of the poster that the camera passes
@@ -22,9 +23,6 @@ def source(num_samples=4, labels=LABELS, pose=True, num_frames=3):
   """
   height, width = SIZE
   poster = np.random.default_rng(0).integers(0, 255, [height, width + 100, 3]).astype(np.uint8)
-  intrinsics = np.array(
-    [[width, 0, (width - 1) / 2], [0, width, (height - 1) / 2], [0, 0, 1]], np.float32
-  )
   depth = np.full([num_frames, height, width, 1], DEPTH, np.float32)
   depth[:, :2] = 0
   classes = np.zeros([num_frames, height, width, 1], np.uint8)
@@ -41,26 +39,13 @@ def source(num_samples=4, labels=LABELS, pose=True, num_frames=3):
     poses[:, 0, 3] = [STEP * frame for frame in frames]
     return {
       "image": np.stack([poster[:, PIXELS * f : PIXELS * f + width] for f in frames]),
-      "intrinsics": np.repeat(intrinsics[None], num_frames, 0),
+      "intrinsics": in_memory.intrinsics(SIZE, num_frames),
       "sample_id": f"drive/{i}",
       "labels": {name: every[name] for name in labels},
       **({"pose": poses} if pose else {}),
     }
 
-  def dataset(split):
-    del split
-    samples = [sample(i) for i in range(num_samples)]
-    return tf.data.Dataset.from_tensor_slices(
-      tf.nest.map_structure(lambda *x: np.stack(x), *samples)
-    )
-
-  return types.SimpleNamespace(
-    labels=tuple(labels),
-    num_frames=num_frames,
-    image_size=SIZE,
-    num_samples=lambda split: num_samples,
-    dataset=dataset,
-  )
+  return in_memory.source(sample, num_samples, labels, num_frames, SIZE)
 
 
 def _filled(image, value):

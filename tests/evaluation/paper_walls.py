@@ -1,10 +1,11 @@
 """A tiny in-memory source and tiny published models, for tests of evaluation and report."""
 
 import pathlib
-import types
 
 import numpy as np
 import tensorflow as tf
+
+from tests.evaluation import in_memory
 
 SIZE = (24, 32)
 
@@ -15,9 +16,6 @@ def source(num_samples=5, labels=("depth", "normals"), num_frames=2, size=SIZE):
   The image's red channel is depth in units of 2 cm, so that a model can read depth off the image.
   """
   height, width = size
-  intrinsics = np.array(
-    [[width, 0, (width - 1) / 2], [0, width, (height - 1) / 2], [0, 0, 1]], np.float32
-  )
 
   def sample(i):
     column = np.arange(width, dtype=np.float32)
@@ -35,25 +33,12 @@ def source(num_samples=5, labels=("depth", "normals"), num_frames=2, size=SIZE):
       label[:, :, 0] = 0
     return {
       "image": image,
-      "intrinsics": np.repeat(intrinsics[None], num_frames, 0),
+      "intrinsics": in_memory.intrinsics(size, num_frames),
       "sample_id": f"wall-{i}",
       "labels": {name: every[name] for name in labels},
     }
 
-  def dataset(split):
-    del split
-    samples = [sample(i) for i in range(num_samples)]
-    return tf.data.Dataset.from_tensor_slices(
-      tf.nest.map_structure(lambda *x: np.stack(x), *samples)
-    )
-
-  return types.SimpleNamespace(
-    labels=tuple(labels),
-    num_frames=num_frames,
-    image_size=size,
-    num_samples=lambda split: num_samples,
-    dataset=dataset,
-  )
+  return in_memory.source(sample, num_samples, labels, num_frames, size)
 
 
 class _Depth(tf.Module):

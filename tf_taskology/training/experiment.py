@@ -96,7 +96,35 @@ class Peering:
 
 
 @dataclasses.dataclass
-class ModuleSpec:
+class _Performer:
+  """What performs tasks: a name, and the tasks. The attributes are described where they are used."""
+
+  name: str
+  tasks: Sequence[Any]
+
+  def __post_init__(self):
+    _require(isinstance(self.name, str) and self.name.isidentifier() and self.name.islower(),
+             type(self).__name__, "name", "a lower-case identifier", self.name)  # fmt: skip
+    _require(bool(self.tasks), self.owner, "tasks", "a non-empty list of tasks", self.tasks)
+
+  @property
+  def owner(self) -> str:
+    """What it is called in messages."""
+    return f"{type(self).__name__}({self.name})"
+
+  @property
+  def takes(self) -> str:
+    """What its tasks take, "frame" or "pair"; ValueError if they differ."""
+    return task_lib.takes_of(self.tasks)
+
+  @property
+  def outputs(self) -> tuple[str, ...]:
+    """Names of all prediction tensors."""
+    return tuple(name for task in self.tasks for name in task.outputs)
+
+
+@dataclasses.dataclass
+class ModuleSpec(_Performer):
   """One module: a network, its tasks, its labelled data (if any) and how it is trained.
 
   Attributes:
@@ -114,8 +142,6 @@ class ModuleSpec:
     strategy: as in `Training`, for this module alone; None for what is said there.
   """
 
-  name: str
-  tasks: Sequence[Any]
   network: Callable
   optimization: Any
   dedicated: Any = None
@@ -127,10 +153,8 @@ class ModuleSpec:
   strategy: str | None = None
 
   def __post_init__(self):
-    _require(isinstance(self.name, str) and self.name.isidentifier() and self.name.islower(),
-             "ModuleSpec", "name", "a lower-case identifier", self.name)  # fmt: skip
-    owner = f"ModuleSpec({self.name})"
-    _require(bool(self.tasks), owner, "tasks", "a non-empty list of tasks", self.tasks)
+    super().__post_init__()
+    owner = self.owner
     _require(
       callable(self.network),
       owner,
@@ -155,19 +179,9 @@ class ModuleSpec:
         self.num_frames,
       )  # fmt: skip
 
-  @property
-  def takes(self) -> str:
-    """What its tasks take, "frame" or "pair"; ValueError if they differ."""
-    return task_lib.takes_of(self.tasks)
-
-  @property
-  def outputs(self) -> tuple[str, ...]:
-    """Names of all prediction tensors."""
-    return tuple(name for task in self.tasks for name in task.outputs)
-
 
 @dataclasses.dataclass
-class FrozenModule:
+class FrozenModule(_Performer):
   """A module that was trained before and learns no more: the others' peer, run in their own processes.
 
   Attributes:
@@ -176,26 +190,13 @@ class FrozenModule:
     path: one published version, or the folder of a module's versions (<work_dir>/exports/<module>): the newest.
   """
 
-  name: str
-  tasks: Sequence[Any]
   path: str
 
   def __post_init__(self):
-    _require(isinstance(self.name, str) and self.name.isidentifier() and self.name.islower(),
-             "FrozenModule", "name", "a lower-case identifier", self.name)  # fmt: skip
-    owner = f"FrozenModule({self.name})"
-    _require(bool(self.tasks), owner, "tasks", "a non-empty list of tasks", self.tasks)
-    _require(isinstance(self.path, str) and bool(self.path), owner, "path", "a folder", self.path)
-
-  @property
-  def takes(self) -> str:
-    """As of a `ModuleSpec`."""
-    return task_lib.takes_of(self.tasks)
-
-  @property
-  def outputs(self) -> tuple[str, ...]:
-    """Names of all prediction tensors."""
-    return tuple(name for task in self.tasks for name in task.outputs)
+    super().__post_init__()
+    _require(
+      isinstance(self.path, str) and bool(self.path), self.owner, "path", "a folder", self.path
+    )
 
 
 @dataclasses.dataclass
@@ -342,7 +343,7 @@ class Collective:
     for spec in self.modules:
       if spec.dedicated is None and not self.mediated(spec):
         raise ValueError(
-          f"ModuleSpec({spec.name}) has no `dedicated` data, and no consistency loss trains it on unlabelled samples: "
+          f"{spec.owner} has no `dedicated` data, and no consistency loss trains it on unlabelled samples: "
           f"name one of its outputs {list(spec.outputs)} in the weights of one, or give it labelled data."
         )
     used = {id(loss): loss for spec in self.modules for loss in self.mediated(spec)}

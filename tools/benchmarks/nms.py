@@ -8,9 +8,10 @@ graph is the one that an exported detector runs.
 
 import json
 import statistics
-import time
 
 from absl import app, flags
+
+from tools.benchmarks import timing
 
 _BOXES = flags.DEFINE_integer("boxes", 10_000, "Boxes of a sweep.", lower_bound=1)
 _PER_VEHICLE = flags.DEFINE_integer("per_vehicle", 50, "Boxes of a vehicle.", lower_bound=1)
@@ -35,12 +36,7 @@ def _crowd():
 
 def _times(function) -> tuple[float, float]:
   """(median, smallest) milliseconds."""
-  function()
-  found = []
-  for _ in range(_ROUNDS.value):
-    started = time.perf_counter()
-    function()
-    found.append(1000 * (time.perf_counter() - started))
+  found = timing.milliseconds(function, _ROUNDS.value)
   return statistics.median(found), min(found)
 
 

@@ -8,9 +8,10 @@ sweep; forward only, for a step of it takes many seconds on two cores).
 
 import json
 import statistics
-import time
 
 from absl import app, flags
+
+from tools.benchmarks import timing
 
 _POINTS = flags.DEFINE_integer("points", 10_000, "Points of a compact sweep.", lower_bound=1)
 _FULL_POINTS = flags.DEFINE_integer("full_points", 160_000, "Of a full one.", lower_bound=1)
@@ -22,13 +23,7 @@ _FRAMES = 3
 
 def _ms(function) -> float:
   """Median milliseconds."""
-  function()
-  found = []
-  for _ in range(_ROUNDS.value):
-    started = time.perf_counter()
-    function()
-    found.append(1000 * (time.perf_counter() - started))
-  return statistics.median(found)
+  return statistics.median(timing.milliseconds(function, _ROUNDS.value))
 
 
 def _inputs(grid, frames, count):
