@@ -67,24 +67,29 @@ class KillTest(runs.RunTestCase):
     return read if peer and peer.version > version else None
 
   def kill_in_the_middle_of_a_publish(self, module):
-    before = self.wait_for_step(module, 0)
+    self.wait_for_step(module, 0)
 
     def unfinished():
       return [name for name in self.exports(module) if name.startswith(".tmp-")]
 
     # Stopped first, so that what is seen is still true when it is killed.
-    def is_caught():
-      os.kill(before.pid, signal.SIGSTOP)
+    def caught():
+      pid = self.status(module).pid
+      try:
+        os.kill(pid, signal.SIGSTOP)
+      except ProcessLookupError:
+        print(f"{module} trainer {pid} ended by itself:\n{self.logs()}")  # A new one will come.
+        return None
       if unfinished():
-        return True
-      os.kill(before.pid, signal.SIGCONT)
-      return False
+        return pid
+      os.kill(pid, signal.SIGCONT)
+      return None
 
-    self.wait_until(is_caught, f"{module} is in the middle of a publish")
-    os.kill(before.pid, signal.SIGKILL)
-    self.wait_for_step(module, self.status(module).step, pid=before.pid)
+    killed = self.wait_until(caught, f"{module} is in the middle of a publish")
+    os.kill(killed, signal.SIGKILL)
+    self.wait_for_step(module, self.status(module).step, pid=killed)
     self.wait_until(
-      lambda: all(str(before.pid) not in name for name in unfinished()), "leftovers are removed"
+      lambda: all(str(killed) not in name for name in unfinished()), "leftovers are removed"
     )
 
   def kill_launcher(self, launcher):

@@ -128,6 +128,8 @@ class Reading:
           f"{'pairs' if by_pair else 'frames'}."
         )
     size = read["depth"].shape[2:4]
+    if motion.MOTION_FIELD in read:
+      read[motion.MOTION_FIELD] = _enlarged(read[motion.MOTION_FIELD], size)
     for name in (motion.MOTION_FIELD, SEGMENTATION):
       if name in read and read[name].shape[2:4] != size:
         raise ValueError(
@@ -135,6 +137,18 @@ class Reading:
           "they must have the same rows and columns."
         )
     return read
+
+
+def _enlarged(field, size):
+  """A field [batch, pairs, h, w, 3] as large as depth if that is a whole number of times larger, else as it is."""
+  height, width = field.shape[2:4]
+  if size == field.shape[2:4] or size[0] % height or size[0] * width != size[1] * height:
+    return field
+  merged = tf.reshape(field, [-1, height, width, field.shape[-1]])
+  # The origins coincide: (x, y) of the field is at (s x, s y) of depth.
+  large = tf.raw_ops.ResizeBilinear(images=merged, size=[size[0], size[1]])
+  shape = tf.concat([tf.shape(field)[:2], tf.shape(large)[1:]], axis=0)
+  return tf.ensure_shape(tf.reshape(large, shape), [*field.shape[:2], *size, field.shape[-1]])
 
 
 def at_scale(read: Mapping[str, tf.Tensor], scale: int) -> dict[str, tf.Tensor]:

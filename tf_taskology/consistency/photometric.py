@@ -1,5 +1,6 @@
 """Depth and motion must warp one frame of a video onto the next: the photometric loss (eq. 3)."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -23,6 +24,8 @@ class Photometric(flow_relation.FlowRelation):
     rotation_cycle, translation_cycle: motion there and back is none (`motion_fields`).
     motion_smoothness: total variation of the translation field divided by its size.
     sparsity: L1/2 regulariser of the objects' motion divided by the total's size.
+    scale: squared logarithm of the batch's geometric mean depth over `mean_depth`; published: 0. Video
+      alone does not tell scale; left free, depth can flee to where nothing is seen to move.
 
   In view is where a moved pixel lands in the image and before its surface. Taskology's eq. 3 is a
   sum over pixels; means, as in the published code, let weights and learning rates carry over.
@@ -40,6 +43,8 @@ class Photometric(flow_relation.FlowRelation):
     term_weights: Mapping[str, float] | None = None,
     stop_gradients: Sequence[str] | None = None,
     occlusion_tolerance: float = 0.0,
+    ignore_unmoved: bool = False,
+    mean_depth: float = 10.0,
     **arguments,
   ):
     """Photometric consistency.
@@ -57,6 +62,10 @@ class Photometric(flow_relation.FlowRelation):
         the places at which a cycle samples.
       occlusion_tolerance: a pixel counts as in view also if it lies behind the other frame's surface
         by up to this share of its depth; published: 0.
+      ignore_unmoved: colours count only where moving a pixel explains them better than leaving it in
+        its place, which leaves out what drives as fast as the camera; see `rgbd.compare`. Motion must
+        be good by then: else nothing is explained, and all is left out.
+      mean_depth: metres, of the term `scale`.
       **arguments: what is read and how, `jit_compile` and `name`: see `FlowRelation`. The published
         samples have the frames (0, 1, 2) (DVW) and (0, 1).
 
@@ -77,6 +86,10 @@ class Photometric(flow_relation.FlowRelation):
         )
     if stop_gradients is None:
       stop_gradients = self._preset.stop_gradients
+    if not mean_depth > 0:
+      raise ValueError(f"Photometric.mean_depth must be > 0 metres. Received: {mean_depth!r}.")
+    self._mean_depth = mean_depth
+    self._ignore_unmoved = ignore_unmoved
     super().__init__(weights, labelled_weights, stop_gradients, occlusion_tolerance, **arguments)
 
   def _compute(self, read, directions):
@@ -87,6 +100,7 @@ class Photometric(flow_relation.FlowRelation):
       directions.other_depth,
       directions.stride,
       self._occlusion_tolerance,
+      self._ignore_unmoved,
     )
     terms = {"rgb": compared.rgb, "ssim": compared.ssim, "depth": compared.depth}
     if self._reading.ego_motion == "learned":
@@ -95,6 +109,8 @@ class Photometric(flow_relation.FlowRelation):
       terms.update(self._simple_fields(directions))
     terms = {name: directions.count * value for name, value in terms.items()}
     terms["smoothness"] = self._depth_smoothness(read, directions)
+    mean_log = tf.reduce_mean(tf.math.log(tf.maximum(read["depth"], 1e-3)))
+    terms["scale"] = tf.square(mean_log - math.log(self._mean_depth))
     return {
       name: self._term_weights[name] * terms[name]
       for name in photometric_presets.TERMS

@@ -17,6 +17,7 @@ TERMS = (
   "translation_cycle",
   "motion_smoothness",
   "sparsity",
+  "scale",
 )
 
 
@@ -51,6 +52,7 @@ PRESETS = {
       "translation_cycle": 1e-2,
       "motion_smoothness": 1e-3,
       "sparsity": 0.0,
+      "scale": 0.0,
     },
     stop_gradients=("mask",),
     resampled_denominator=False,
@@ -68,6 +70,7 @@ PRESETS = {
       "translation_cycle": 5e-2,
       "motion_smoothness": 1.0,
       "sparsity": 0.2,
+      "scale": 0.0,
     },
     stop_gradients=("mask", "target_depth"),
     resampled_denominator=True,

@@ -33,6 +33,7 @@ def compare(
   target_depth: tf.Tensor,
   stride: int = 1,
   occlusion_tolerance: float = 0.0,
+  ignore_unmoved: bool = False,
 ) -> Comparison:
   """The RGBD consistency of Depth from Videos in the Wild and of DML; Taskology eq. 3 sums it up.
 
@@ -47,6 +48,9 @@ def compare(
     target_depth: [batch, height, width] float, metres.
     stride: pixels of `target_image` between two of `image`.
     occlusion_tolerance: a pixel also counts if it lies behind by up to this share of the depth.
+    ignore_unmoved: a pixel counts for `rgb` and `ssim` only where its colour fits better than that
+      of the same pixel of the target frame, unmoved: what keeps its place in the image, as what
+      drives ahead does, would else seem infinitely far away (Godard et al. 2019, section 3.3).
 
   Returns:
     `Comparison`.
@@ -56,12 +60,26 @@ def compare(
   in_view = moved.visible & (moved.depth < seen_depth * (1 + occlusion_tolerance))
   in_view = tf.stop_gradient(tf.cast(in_view, image.dtype))
   planes = tf.transpose(image, [0, 3, 1, 2])
-  rgb = tf.reduce_mean(tf.abs(colours - planes) * in_view[:, tf.newaxis])
+  error = tf.abs(colours - planes)
+  counted = in_view
+  if ignore_unmoved:
+    counted *= _is_better_moved(error, planes, target_image)
+  rgb = tf.reduce_mean(error * counted[:, tf.newaxis])
   difference = seen_depth - moved.depth
   depth = tf.reduce_mean(tf.abs(difference) * in_view)
   proximity = _proximity(tf.stop_gradient(difference), moved.visible, in_view)
-  ssim = image_similarity.weighted_ssim_loss(colours, planes, proximity[:, tf.newaxis])
+  windows = proximity * counted if ignore_unmoved else proximity
+  ssim = image_similarity.weighted_ssim_loss(colours, planes, windows[:, tf.newaxis])
   return Comparison(rgb, ssim, depth, in_view, proximity)
+
+
+def _is_better_moved(error, planes, target_image):
+  """[batch, height, width]: 1 where `error`, [batch, 3, height, width], is below that without motion."""
+  stride = target_image.shape[1] // planes.shape[2]
+  unmoved = tf.transpose(target_image[:, ::stride, ::stride], [0, 3, 1, 2])
+  box = lambda x: tf.nn.avg_pool2d(tf.reduce_mean(x, 1)[..., tf.newaxis], 3, 1, "SAME")[..., 0]
+  is_better = box(error) < box(tf.abs(unmoved - planes))
+  return tf.stop_gradient(tf.cast(is_better, error.dtype))
 
 
 def _proximity(difference, visible, in_view):

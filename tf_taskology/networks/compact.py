@@ -20,13 +20,14 @@ class Compact:
     channels: of levels 1, 2, ...: strides 2, 4, .... The image size must be a multiple of the largest stride.
     blocks: residual 3x3 convolutions of each of these levels.
     decoder_channels: of the levels on the way up.
-    output_stride: 1, 2, 4, ... up to the largest stride: prediction (x, y) is at image pixel (s x, s y). At 1 the
-      last step is an upsampling of stride 2 without features of its own.
+    output_stride: 1, 2, 4, ... up to the largest stride: prediction (x, y) is at image pixel (s x, s y). At 1
+      the features of stride 2 say four pixels each, see `layers.subpixel_heads`.
     normalization: after each convolution but the heads': "instance" (each channel of each image by itself, so that a
       network says the same of an image in training, in production and whatever else is in the batch), "batch" or
       "none".
     input_scaling: see `layers.ScaleImage`.
     upsampling: see `layers.Upsample`.
+    coordinates: whether the network sees each pixel's position, see `layers.AddCoordinates`.
     head_gain: factor of the last convolutions' initial weights: with a small one a network starts from what a last
       layer of zeros means. Without labels, depth had better start plain: what it starts with is not corrected soon.
     name: of the Keras model.
@@ -44,6 +45,7 @@ class Compact:
     normalization: str = "none",
     input_scaling: str = "fixed",
     upsampling: str = "bilinear",
+    coordinates: bool = False,
     head_gain: float = 1.0,
     name: str = "compact",
   ):
@@ -64,6 +66,7 @@ class Compact:
     self._normalization = normalization
     self._input_scaling = input_scaling
     self._upsampling = upsampling
+    self._coordinates = coordinates
     self._head_gain = head_gain
     self._name = name
 
@@ -83,9 +86,12 @@ class Compact:
     height, width = layers.check_image_size("Compact", image_size, 2 ** len(self._channels))
     image = tf.keras.Input((height, width, 3), name="image")
     x = layers.ScaleImage(self._input_scaling, name="scale_image")(image)
+    if self._coordinates:
+      x = layers.AddCoordinates(name="add_coordinates")(x)
     features = self._encode(x)
     x = self._decode(features)
-    return tf.keras.Model(image, layers.heads(tasks, x, gain=self._head_gain), name=self._name)
+    heads = layers.subpixel_heads if self._output_stride == 1 else layers.heads
+    return tf.keras.Model(image, heads(tasks, x, gain=self._head_gain), name=self._name)
 
   def _encode(self, x: tf.Tensor) -> list[tf.Tensor]:
     """Features of levels 1, 2, ...."""
@@ -101,7 +107,7 @@ class Compact:
     return features
 
   def _decode(self, features: list[tf.Tensor]) -> tf.Tensor:
-    """Features at the output stride."""
+    """Features at the output stride; at stride 2 if that is 1."""
     level = len(features)
     x = tf.keras.layers.Conv2D(self._decoder_channels, 1, name=f"lateral{level}")(features[-1])
     while 2**level > max(2, self._output_stride):
@@ -110,8 +116,7 @@ class Compact:
       lateral = tf.keras.layers.Conv2D(self._decoder_channels, 1, name=f"lateral{level}")
       x = tf.keras.layers.Add(name=f"up{level}_skip")([x, lateral(features[level - 1])])
       x = self._residual(x, f"up{level}")
-    x = tf.keras.layers.ReLU(name="decoded")(x)
-    return layers.Upsample(2, "bilinear", name="up0_resize")(x) if self._output_stride == 1 else x
+    return tf.keras.layers.ReLU(name="decoded")(x)
 
   def _residual(self, x: tf.Tensor, name: str) -> tf.Tensor:
     """x + ReLU(conv(x)): one convolution per block keeps the number of operations low."""
