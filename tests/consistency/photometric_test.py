@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import tensorflow as tf
 from absl.testing import parameterized
@@ -127,6 +129,28 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, "Photometric.scales must be whole numbers >= 1"):
       make(scales=(0.5,))
 
+  @parameterized.parameters(0.5, 2.0, 3.0, 40.0)
+  def test_scale_is_held_within_a_factor_of_two(self, mean_depth):
+    values, inputs = random_sample()
+    loss = photometric.Photometric(
+      term_weights={"scale": 2.0}, mean_depth=mean_depth, jit_compile=False
+    )
+    factor = np.exp(np.abs(np.mean(np.log(values["depth"])) - np.log(mean_depth)))
+    expected = 2.0 * np.square(np.log(max(1.0, factor / 2)))
+    self.assertAllClose(loss(values, inputs)["scale"], expected, rtol=1e-5)
+    self.assertNotIn("scale", photometric.Photometric(jit_compile=False)(values, inputs))
+
+  def test_a_coarser_motion_field_is_read_at_the_resolution_of_depth(self):
+    values, inputs = random_sample(height=8, width=12)
+    loss = photometric.Photometric(jit_compile=False)
+    # Halves of the image move by themselves; between them, and nowhere else, the larger field is interpolated.
+    coarse = np.zeros([2, 2, 4, 6, 3])
+    coarse[:, :, :, 3:] = [0.1, 0.0, 0.3]
+    fine = np.repeat(np.repeat(coarse, 2, axis=2), 2, axis=3)
+    fine[:, :, :, 5] = [0.05, 0.0, 0.15]
+    terms = [loss({**values, "motion_field": tf.constant(x)}, inputs) for x in (coarse, fine)]
+    self.assertAllClose(*terms)
+
   def test_given_poses_and_learned_intrinsics_say_the_same(self):
     predictions, inputs, frames = scene(stride=2)
     expected = photometric.Photometric(jit_compile=False)(predictions, inputs)["rgb"]
@@ -234,6 +258,11 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses_arguments(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):
       photometric.Photometric(**arguments)
+
+  def test_signature_has_what_is_passed_on(self):
+    found = inspect.getfullargspec(photometric.Photometric.__init__)
+    self.assertContainsSubset(["frames", "dilation", "scales", "jit_compile"], found.kwonlyargs)
+    self.assertIsNone(found.varkw)
 
   def test_refuses_an_argument_that_is_misspelt_and_lists_the_right_ones(self):
     with self.assertRaisesRegex(TypeError, "Photometric has no argument 'framse'.* frames, intri"):

@@ -53,6 +53,31 @@ class RgbdTest(tf.test.TestCase, parameterized.TestCase):
         getattr(compared, name), expected[name], atol=tolerance, rtol=tolerance, msg=name
       )
 
+  def test_what_fits_better_unmoved_is_ignored(self):
+    random = np.random.RandomState(0)
+    first = random.uniform(size=[1, 12, 40, 3])
+    second = np.roll(first, 3, axis=2)  # all moves right by 3 pixels, ...
+    second[:, :, 20:] = first[:, :, 20:]  # ... but the right half stays
+    depth = tf.fill([1, 12, 40], tf.constant(3.0, tf.float64))
+    columns = tf.range(40, dtype=tf.float64)[tf.newaxis, tf.newaxis] + tf.zeros_like(depth)
+    rows = tf.range(12, dtype=tf.float64)[tf.newaxis, :, tf.newaxis] + tf.zeros_like(depth)
+    moved = motion_warp.Moved(columns + 3, rows, depth, columns < 37)
+    plain, ignoring = (
+      rgbd.compare(
+        moved,
+        tf.constant(first),
+        tf.constant(second),
+        depth,
+        occlusion_tolerance=0.1,
+        ignore_unmoved=ignored,
+      )
+      for ignored in (False, True)
+    )
+    self.assertGreater(float(plain.rgb), 0.05)
+    self.assertLess(float(ignoring.rgb), 0.3 * float(plain.rgb))
+    self.assertLess(float(ignoring.ssim), 0.4 * float(plain.ssim))
+    self.assertAllEqual(ignoring.in_view, plain.in_view)
+
   @parameterized.parameters(True, False)
   def test_cycles_equal_the_published_formulas(self, resampled):
     pair = random_pair(1)

@@ -19,6 +19,24 @@ class CompactTest(network_cases.AlignedNetworkCases, parameterized.TestCase, tf.
     model = compact.Compact(output_stride=stride)((network_cases.DEPTH,), (32, 48))
     self.assertEqual(model.output_shape["depth"], (None, 32 // stride, 48 // stride, 1))
 
+  def test_at_full_resolution_details_start_at_nothing_and_can_be_learnt(self):
+    model = compact.Compact(output_stride=1)((network_cases.DEPTH,), (32, 48))
+    coarse = compact.Compact()((network_cases.DEPTH,), (32, 48))
+    for variable in coarse.weights:
+      variable.assign(next(v for v in model.weights if v.name == variable.name))
+    image = tf.random.stateless_uniform((2, 32, 48, 3), (5, 6), maxval=255.0)
+    with tf.GradientTape() as tape:
+      answer = model(image)["depth"]
+      loss = tf.reduce_mean(tf.square(answer[:, 1::2, 1::2] - 1.0))
+    self.assertAllClose(answer[:, ::2, ::2], coarse(image)["depth"], atol=1e-5)
+    detail = model.get_layer("depth_detail").kernel
+    self.assertGreater(float(tf.reduce_max(tf.abs(tape.gradient(loss, detail)))), 0)
+
+  def test_coordinates_are_seen_by_the_first_convolution(self):
+    for coordinates, channels in ((False, 3), (True, 5)):
+      model = compact.Compact(coordinates=coordinates)((network_cases.DEPTH,), (32, 48))
+      self.assertEqual(model.get_layer("down1").kernel.shape[2], channels)
+
   def test_every_pixel_sees_the_whole_image(self):
     model = compact.Compact()((network_cases.DEPTH,), (96, 128))
     image = tf.Variable(tf.random.stateless_uniform((1, 96, 128, 3), (5, 6), maxval=255.0))

@@ -65,5 +65,20 @@ class UpsampleTest(tf.test.TestCase):
       self.assertEqual(layers.Upsample(2, method, dtype="mixed_bfloat16")(x).dtype, tf.bfloat16)
 
 
+class AddCoordinatesTest(tf.test.TestCase):
+  def test_corners_are_at_minus_1_and_1(self):
+    added = layers.AddCoordinates()(tf.zeros((2, 3, 5, 1)))
+    self.assertAllEqual(added.shape, (2, 3, 5, 3))
+    self.assertAllClose(added[1, 0, 0], [0, -1, -1])
+    self.assertAllClose(added[1, 2, 4], [0, 1, 1])
+    self.assertAllClose(added[0, 2, 2], [0, 0, 1])
+
+
+class DepthToSpaceTest(tf.test.TestCase):
+  def test_a_feature_fills_four_pixels(self):
+    x = tf.reshape(tf.range(8.0), (1, 1, 2, 4))
+    self.assertAllEqual(layers.DepthToSpace()(x)[0, ..., 0], [[0, 1, 4, 5], [2, 3, 6, 7]])
+
+
 if __name__ == "__main__":
   tf.test.main()

@@ -146,7 +146,7 @@ def _enlarged(field, size):
     return field
   merged = tf.reshape(field, [-1, height, width, field.shape[-1]])
   # The origins coincide: (x, y) of the field is at (s x, s y) of depth.
-  large = tf.raw_ops.ResizeBilinear(images=merged, size=[size[0], size[1]])
+  large = tf.cast(tf.raw_ops.ResizeBilinear(images=merged, size=[*size]), field.dtype)
   shape = tf.concat([tf.shape(field)[:2], tf.shape(large)[1:]], axis=0)
   return tf.ensure_shape(tf.reshape(large, shape), [*field.shape[:2], *size, field.shape[-1]])
 

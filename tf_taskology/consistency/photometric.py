@@ -8,6 +8,9 @@ import tensorflow as tf
 from tf_taskology.consistency import flow_relation, photometric_presets
 from tf_taskology.geometry import image_similarity, motion_fields, rgbd
 
+# Logarithm of the factor by which a batch's mean depth may be off without being drawn back.
+_SCALE_FREEDOM = math.log(2.0)
+
 
 class Photometric(flow_relation.FlowRelation):
   """Taskology eq. 3 with the terms and constants of Depth from Videos in the Wild, or of DML.
@@ -24,8 +27,9 @@ class Photometric(flow_relation.FlowRelation):
     rotation_cycle, translation_cycle: motion there and back is none (`motion_fields`).
     motion_smoothness: total variation of the translation field divided by its size.
     sparsity: L1/2 regulariser of the objects' motion divided by the total's size.
-    scale: squared logarithm of the batch's geometric mean depth over `mean_depth`; published: 0. Video
-      alone does not tell scale; left free, depth can flee to where nothing is seen to move.
+    scale: squared logarithm of the batch's geometric mean depth over `mean_depth`, as far as it is more
+      than that of 2; published: 0. Video alone does not tell scale; left free, depth can flee to
+      where nothing is seen to move.
 
   In view is where a moved pixel lands in the image and before its surface. Taskology's eq. 3 is a
   sum over pixels; means, as in the published code, let weights and learning rates carry over.
@@ -110,7 +114,8 @@ class Photometric(flow_relation.FlowRelation):
     terms = {name: directions.count * value for name, value in terms.items()}
     terms["smoothness"] = self._depth_smoothness(read, directions)
     mean_log = tf.reduce_mean(tf.math.log(tf.maximum(read["depth"], 1e-3)))
-    terms["scale"] = tf.square(mean_log - math.log(self._mean_depth))
+    excess = tf.abs(mean_log - math.log(self._mean_depth)) - _SCALE_FREEDOM
+    terms["scale"] = tf.square(tf.nn.relu(excess))
     return {
       name: self._term_weights[name] * terms[name]
       for name in photometric_presets.TERMS

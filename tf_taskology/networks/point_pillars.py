@@ -57,6 +57,7 @@ class PointPillars:
     fusion_channels: int = 128,
     normalization: str = "batch",
     point_size: int = 4,
+    head_gain: float = 0.1,
     name: str = "point_pillars",
   ):
     """PointPillars.
@@ -73,6 +74,8 @@ class PointPillars:
       normalization: after each convolution: "batch", "instance" or "none". Pillars have "batch" or
         else none.
       point_size: numbers of a point, x, y, z and what the sensor gives besides.
+      head_gain: factor of the usual initial weights of heads. With 1 boxes begin several metres off, and
+        training with unlearning that.
       name: of the Keras model.
 
     Raises:
@@ -100,6 +103,7 @@ class PointPillars:
     self._fusion_channels = fusion_channels
     self._normalization = normalization
     self._point_size = point_size
+    self._head_gain = head_gain
     self._name = name
 
   @property
@@ -145,12 +149,12 @@ class PointPillars:
     if self._fusion == "late":
       cells = self._backbone(cells, self._blocks, self._channels, self._strides, "")
     if single:
-      for name, raw in layers.heads(single, cells, 1).items():
+      for name, raw in layers.heads(single, cells, 1, gain=self._head_gain).items():
         unfold = pillars.UnfoldFrames(name=f"{name}_frames")
         outputs[name] = unfold(raw, inputs["points"])
     if several:
       fused = self._fuse(pillars.StackFrames(num_frames, name="stack")(cells))
-      for name, raw in layers.heads(several, fused, 1).items():
+      for name, raw in layers.heads(several, fused, 1, gain=self._head_gain).items():
         outputs[name] = tf.keras.layers.Reshape((1, *raw.shape[1:]), name=f"{name}_frame")(raw)
     return tf.keras.Model(inputs, outputs, name=self._name)
 
