@@ -99,7 +99,7 @@ def _rollout() -> rollout.Rollout:
   return rollout.Rollout(
     name=_name(),
     collective=collective,
-    amounts=amounts.read([module.name for module in collective.modules], given),
+    amounts=amounts.read({module.name: module.cpu_share for module in collective.modules}, given),
     elsewhere=elsewhere,
     trainer_image=_TRAINER_IMAGE.value,
     server_image=_SERVER_IMAGE.value,

@@ -10,6 +10,7 @@ from PIL import Image
 from tf_taskology import render
 from tf_taskology.datasets.rooms import rooms
 from tf_taskology.datasets.streets import streets
+from tf_taskology.datasets.sweeps import sweeps
 
 _SMALL = {"train": 2, "validation": 1, "test": 1}
 
@@ -34,12 +35,27 @@ class RenderTest(tf.test.TestCase, parameterized.TestCase):
     name = config(height=12, width=width, **fields, **_SMALL).name
     self.assertTrue(os.path.exists(os.path.join(folder, world, name, "1.0.0")))
 
+  def test_writes_sweeps(self):
+    folder = self.create_tempdir().full_path
+    picture = os.path.join(folder, "world.png")
+    fields = {"frames": 2, "beams": 4, "azimuths": 32}
+    with flagsaver.flagsaver(
+      world="sweeps", data_dir=folder, preview=picture, preview_examples=2, num_workers=1, **fields, **_SMALL,
+    ):  # fmt: skip
+      render.main(["render"])
+    with Image.open(picture) as image:
+      self.assertEqual(image.size, (2 * 512, 512))
+    name = sweeps.SweepsConfig(**fields, **_SMALL).name
+    self.assertTrue(os.path.exists(os.path.join(folder, "sweeps", name, "1.0.0")))
+
   @parameterized.named_parameters(
-    ("no_world", {"preview": "unused.png"}, "give --world, one of rooms, streets"),
+    ("no_world", {"preview": "unused.png"}, "give --world, one of rooms, streets, sweeps"),
     ("nothing_to_do", {"world": "rooms"}, "give --data_dir"),
     ("size", {"world": "streets", "preview": "unused.png", "size": "48by64"}, "48by64"),
     ("domain", {"world": "rooms", "preview": "unused.png", "domain": "street"}, "'sensor'"),
     ("field", {"world": "rooms", "preview": "unused.png", "noise": 0.1}, "--noise"),
+    ("size_of_sweeps", {"world": "sweeps", "preview": "unused.png", "size": "4x4"}, "--size"),
+    ("domain_of_sweeps", {"world": "sweeps", "preview": "unused.png", "domain": "a"}, "--domain"),
     ("noise", {"world": "streets", "preview": "unused.png", "noise": -1.0}, "noise is -1.0"),
   )
   def test_refuses(self, values, message):

@@ -3,8 +3,9 @@ r"""Looks over a data set before training on it, and says what is wrong or odd.
   python -m tf_taskology.check_data --path=/data/kitchen
   python -m tf_taskology.check_data --path=/data/office --layout=tum --intrinsics=525,525,319.5,239.5
   python -m tf_taskology.check_data --path=/data/kitti_raw --layout=kitti_raw --argument='cameras=(2, 3)'
+  python -m tf_taskology.check_data --path=/data/kitti_object
 
-Knows folders of RGB-D frames (see datasets/rgbd_layouts.py) and of video (see docs/datasets.md). Prints a summary and
+Knows folders of RGB-D frames (see datasets/rgbd_layouts.py), of video and of point clouds (see docs/datasets.md). Prints a summary and
 what was found, by severity. Ends with 1 if there are errors, 0 if not.
 """
 
@@ -12,13 +13,12 @@ import sys
 
 from absl import app, flags
 
-from tf_taskology.datasets import data_check, rgbd_layouts
-from tf_taskology.datasets.video import layouts
+from tf_taskology.datasets import data_check
 from tf_taskology.training import startup
 
 _PATH = flags.DEFINE_multi_string("path", [], "Folder of a data set; repeatable.")
 _LAYOUT = flags.DEFINE_enum(
-  "layout", "auto", ["auto", *rgbd_layouts.LAYOUTS, *layouts.LAYOUTS], "How the files are laid out."
+  "layout", "auto", ["auto", *data_check.LAYOUTS], "How the files are laid out."
 )
 _INTRINSICS = flags.DEFINE_list(
   "intrinsics", None, "fx,fy,cx,cy of the colour images in pixels, instead of the folder's file "
@@ -29,7 +29,9 @@ _DEPTH_SCALE = flags.DEFINE_float(
   lower_bound=1e-6,
 )  # fmt: skip
 _ARGUMENT = flags.DEFINE_multi_string(
-  "argument", [], "name=value for the constructor of a video layout, e.g. camera=0; repeatable."
+  "argument",
+  [],
+  "name=value for the constructor of a layout of video or point clouds, e.g. camera=0; repeatable.",
 )
 _FRAME_STEP = flags.DEFINE_integer(
   "frame_step", 1, "Frames of a video between two that are compared.", lower_bound=1
@@ -38,7 +40,7 @@ _RESCALE_INTRINSICS = flags.DEFINE_bool(
   "rescale_intrinsics", False, "Images of a video were resized as wholes since their calibration."
 )
 _MAX_IMAGES = flags.DEFINE_integer(
-  "max_images", 500, "At most about so many images have their pixels looked at.", lower_bound=1
+  "max_images", 500, "At most about so many images (or sweeps) are opened.", lower_bound=1
 )
 
 

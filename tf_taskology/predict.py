@@ -1,10 +1,12 @@
-r"""Predicts for images with a served module, or with one in an export folder; writes pictures and arrays.
+r"""Predicts for images or point clouds with a served module, or with one in an export folder; writes pictures and arrays.
 
   ./bazelw run //tf_taskology:predict -- --images=/data/frames --module=depth --server=127.0.0.1:8500 --output_dir=/data/out
   ./bazelw run //tf_taskology:predict -- --images=/data/frames --export_dir=/data/run1/exports/depth --output_dir=/data/out
+  ./bazelw run //tf_taskology:predict -- --points=/data/velodyne --sensor_height=1.73 \
+      --export_dir=/data/run3/exports/detection --output_dir=/data/out
 
 JPEG files go to the model as they are, other images are decoded first. Models of motion get each image with the next one
-of its folder, in the order of the names' numbers. Images that cannot be read are left out and
+of its folder, in the order of the names' numbers. Detectors get point clouds, .bin (float32) or .npy, and answer boxes. Files that cannot be read are left out and
 listed at the end; then the exit code is 1.
 """
 
@@ -12,8 +14,10 @@ import sys
 
 from absl import app, flags
 
+from tf_taskology.datasets.point_clouds import point_files
 from tf_taskology.peers import transport
 from tf_taskology.prediction import (
+  cloud_predictor,
   exported_model,
   image_files,
   model as model_lib,
@@ -27,6 +31,16 @@ from tf_taskology.training import program, startup
 
 _IMAGES = flags.DEFINE_multi_string(
   "images", [], 'An image, a folder with images below it, or a pattern such as "frames/*.jpg". May be repeated.'
+)  # fmt: skip
+_POINTS = flags.DEFINE_multi_string(
+  "points", [], 'A point cloud (.bin or .npy), a folder with some below it, or a pattern. May be repeated.'
+)  # fmt: skip
+_POINT_COLUMNS = flags.DEFINE_integer(
+  "point_columns", 4, "Numbers of a point in .bin files, of which the first three are x, y, z.",
+  lower_bound=3,
+)  # fmt: skip
+_SENSOR_HEIGHT = flags.DEFINE_float(
+  "sensor_height", 0.0, "Metres of the sensor above the ground, where z of the points is 0 at the sensor."
 )  # fmt: skip
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for predictions.")
 _MODULE = flags.DEFINE_string("module", None, "Name of the served module, e.g. depth.")
@@ -97,32 +111,57 @@ def _depth_range() -> output_kind.Range | None:
   return output_kind.Range(near, far)
 
 
+def _files() -> list[image_files.ImageFile]:
+  if not _POINTS.value:
+    return image_files.find(_IMAGES.value, exclude=_OUTPUT_DIR.value)
+  if _IMAGES.value:
+    raise program.UsageError("Give --images or --points, not both.")
+  return image_files.find(_POINTS.value, _OUTPUT_DIR.value, point_files.ENDINGS, "points")
+
+
+def _predict_images(model, choice, images, depth_range, report):
+  kinds = output_kind.kinds(choice.outputs)
+  print(f"{model.title} answers {output_kind.listed(kinds)}.")
+  writer = writer_lib.Writer(_OUTPUT_DIR.value, kinds, _ARRAYS.value, _PICTURES.value, depth_range)
+  options = predictor.Options(_BATCH_SIZE.value, _IN_FLIGHT.value)
+  summary = predictor.predict(model, choice, images, writer, options, report)
+  writer.close()
+  return summary
+
+
+def _predict_points(model, signature, clouds, report):
+  cloud_predictor.check(model, signature)
+  print(f"{model.title} answers boxes.")
+  point_size = signature.inputs["points"].shape[2]
+  reader = cloud_predictor.Reader(point_size, _POINT_COLUMNS.value, _SENSOR_HEIGHT.value)
+  writer = cloud_predictor.Writer(_OUTPUT_DIR.value, _ARRAYS.value != "none", _PICTURES.value)
+  size = _BATCH_SIZE.value
+  summary = cloud_predictor.predict(model, signature, clouds, reader, writer, size, report)
+  writer.close()
+  return summary
+
+
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
   with program.exit_codes():
     depth_range = _depth_range()
-    images = image_files.find(_IMAGES.value, exclude=_OUTPUT_DIR.value)
+    files = _files()
     model = _model()
     choice = model_lib.choose(model, _SIGNATURE.value)
+    if (choice.points is not None) != bool(_POINTS.value):
+      raise program.UsageError(
+        f"{model.title} takes {'point clouds: give --points' if choice.points else 'images: give --images'}."
+      )
     if choice.takes_pairs:
-      images = image_files.paired(images)
-    kinds = output_kind.kinds(choice.outputs)
-    print(f"{model.title} answers {output_kind.listed(kinds)}.")
-    writer = writer_lib.Writer(
-      _OUTPUT_DIR.value, kinds, _ARRAYS.value, _PICTURES.value, depth_range
-    )
-    shown = progress.Progress(len(images), "images", sys.stdout)
-    summary = predictor.predict(
-      model,
-      choice,
-      images,
-      writer,
-      predictor.Options(_BATCH_SIZE.value, _IN_FLIGHT.value),
-      lambda s: shown.update(s.done, s.note()),
-    )
+      files = image_files.paired(files)
+    shown = progress.Progress(len(files), "sweeps" if choice.points else "images", sys.stdout)
+    report = lambda summary: shown.update(summary.done, summary.note())
+    if choice.points:
+      summary = _predict_points(model, choice.points, files, report)
+    else:
+      summary = _predict_images(model, choice, files, depth_range, report)
     shown.end(summary.done, summary.note())
-    writer.close()
     model.close()
   for reason in list(summary.failures.values())[:10]:
     print(reason, file=sys.stderr)

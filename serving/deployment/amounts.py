@@ -48,19 +48,21 @@ def threads(cpu: float) -> int:
   return max(1, int(cpu))
 
 
-def read(modules: Sequence[str], flags: Mapping[str, Sequence[str]]) -> dict[str, Amounts]:
+def read(shares: Mapping[str, float], flags: Mapping[str, Sequence[str]]) -> dict[str, Amounts]:
   """The amounts of all modules.
 
   Args:
-    modules: their names.
+    shares: module -> its part of the processors, where flags do not say: the others get more or less than usual by it.
     flags: field of `Amounts` -> values of the flag: "4" for all modules, "normals=4" for one, which beats the former.
 
   Raises:
     DeployError: there is no such module, or a value makes no sense.
   """
+  modules = tuple(shares)
+  mean = sum(shares.values()) / len(shares)
   found = {}
-  for module in modules:
-    fields = {}
+  for module, share in shares.items():
+    fields = {"cpu": round(Amounts.cpu * share / mean, 2)}
     for field, values in flags.items():
       parsed = [_parse(field, value, modules) for value in values]
       matching = [amount for name, amount in parsed if name == module]

@@ -22,13 +22,13 @@ def text(made: rollout.Rollout) -> str:
 
 def _table(made):
   lines = [
-    "| module | asks | trainer: workers, and for each CPUs, memory, GPUs | model server: replicas, and for each the same |",
-    "| --- | --- | --- | --- |",
+    "| module | asks | trained by | trainer: workers, and for each CPUs, memory, GPUs | model server: replicas, and for each the same |",
+    "| --- | --- | --- | --- | --- |",
   ]
   for module in made.collective.modules:
     a = made.amounts[module.name]
     lines.append(
-      f"| {module.name} | {', '.join(module.peers) or 'nobody'} "
+      f"| {module.name} | {', '.join(module.peers) or 'nobody'} | {module.strategy} "
       f"| {a.workers}: {a.cpu:g}, {a.memory}, {a.gpus} "
       f"| {a.replicas}: {a.server_cpu:g}, {a.server_memory}, {a.server_gpus} |"
     )

@@ -28,12 +28,16 @@ class Module:
     peers: modules, or models served elsewhere, whose predictions it needs.
     outputs: names of its predictions.
     batch_size: of its labelled samples.
+    strategy: name of what trains it, such as "one_device" or "multi_worker_mirrored".
+    cpu_share: its part of the processors, in proportion to the other modules' parts.
   """
 
   name: str
   peers: tuple[str, ...]
   outputs: tuple[str, ...]
   batch_size: int
+  strategy: str
+  cpu_share: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +108,14 @@ def _collective(fields: dict) -> Collective:
   mediator = fields["mediator"]
   return Collective(
     modules=tuple(
-      Module(m["name"], tuple(m["peers"]), tuple(m["outputs"]), m["batch_size"])
+      Module(
+        m["name"],
+        tuple(m["peers"]),
+        tuple(m["outputs"]),
+        m["batch_size"],
+        m["strategy"],
+        m["cpu_share"],
+      )
       for m in fields["modules"]
     ),
     steps=fields["steps"],

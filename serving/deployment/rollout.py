@@ -19,6 +19,7 @@ STOPPED = 143
 # Trainers save and publish before they end.
 STOP_SECS = 120
 
+_SEVERAL_WORKERS = "multi_worker_mirrored"
 _LONGEST_NAME = 52  # a pod's name, a part of a domain name, adds up to 11 characters
 
 
@@ -106,6 +107,7 @@ class Rollout:
         "one network. Leave it unset here, and encrypt between nodes with the cluster's own means."
       )
     self._check_peers()
+    self._check_strategies()
     self._check_batches()
 
   def _check_peers(self):
@@ -121,6 +123,15 @@ class Rollout:
         f"--peer gives an address for {', '.join(unused)}, but the modules need no such model from elsewhere. "
         f"They need: {', '.join(self.collective.elsewhere) or 'none'}."
       )
+
+  def _check_strategies(self):
+    for module in self.collective.modules:
+      workers = self.amounts[module.name].workers
+      if workers > 1 and module.strategy != _SEVERAL_WORKERS:
+        raise plan.DeployError(
+          f"--workers={module.name}={workers}, but ModuleSpec({module.name}).strategy is {module.strategy!r}, which "
+          f"trains in one process. Leave it out of the configuration, or set it to {_SEVERAL_WORKERS!r}."
+        )
 
   def _check_batches(self):
     mediator = self.collective.mediator_batch_size

@@ -168,7 +168,7 @@ class BoxTracksTest(tf.test.TestCase, parameterized.TestCase):
   def test_needs(self):
     loss = box_tracks.BoxTracks(_ANCHORS, {"box_flow": 0.5}, num_frames=2)
     self.assertEqual(loss.needs["box_residuals"], (0, 1))
-    self.assertEqual(loss.needs["box_flow"], (0,))
+    self.assertEqual(loss.needs["box_flow"], ((0, 1),))
     self.assertEqual(loss.needs_inputs, ())
 
   @parameterized.parameters(

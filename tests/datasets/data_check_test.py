@@ -5,6 +5,7 @@ import os
 from absl.testing import absltest
 
 from tests.datasets import rgbd_fixtures
+from tests.datasets.point_clouds import fixtures as points_fixtures
 from tests.datasets.video import fixtures
 from tf_taskology.datasets import data_check
 
@@ -17,6 +18,24 @@ class DataCheckTest(absltest.TestCase):
     folder = fixtures.kitti_odometry(self.create_tempdir().full_path)
     report = data_check.check(folder, data_check.Options())
     self.assertIn("KITTI odometry", dict(report.summary)["data"])
+
+  def test_point_clouds(self):
+    for write, name in (
+      (points_fixtures.kitti_object, "KITTI object"),
+      (points_fixtures.kitti_tracking, "KITTI tracking"),
+      (points_fixtures.dgp, "DGP"),
+      (points_fixtures.sweep_folder, "sweeps"),
+    ):
+      folder = write(self.create_tempdir().full_path)
+      report = data_check.check(folder, data_check.Options())
+      self.assertStartsWith(dict(report.summary)["data"], name)
+      self.assertFalse(report.has_errors, report)
+    options = data_check.Options(arguments=("sensor_height=-3",), max_images=2)
+    self.assertIn("sensor_height", str(data_check.check(folder, options)))
+    with self.assertRaisesRegex(data_check.OptionError, "has no depth_scale or frame_step"):
+      data_check.check(folder, data_check.Options(depth_scale=5.0, frame_step=2))
+    with self.assertRaisesRegex(data_check.OptionError, "columns must be >= 3"):
+      data_check.check(folder, data_check.Options(arguments=("columns=1",)))
 
   def test_options_reach_the_check(self):
     folder = fixtures.frames_folder(self.create_tempdir().full_path, intrinsics=False)

@@ -14,7 +14,7 @@ class WarmupTest(absltest.TestCase):
   def test_records_are_what_tensorflow_serving_replays(self):
     images = np.random.RandomState(0).randint(0, 256, (2, 4, 6, 3)).astype(np.uint8)
     directory = self.create_tempdir().full_path
-    warmup.write(directory, [warmup.predict_record("depth", "peer", "image", images)] * 2)
+    warmup.write(directory, [warmup.predict_record("depth", "peer", {"image": images})] * 2)
     path = os.path.join(directory, "assets.extra", "tf_serving_warmup_requests")
     records = [record.numpy() for record in tf.data.TFRecordDataset(path)]
     self.assertLen(records, 2)

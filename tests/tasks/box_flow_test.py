@@ -16,8 +16,8 @@ def labels(task):
   boxes[0, 2, 0] += [2, 1.0, 0, 0, 0, 0, 0.2]
   classes, tracks = np.ones([1, 3, 2], np.int32), np.tile([[5, 6]], (1, 3, 1))
   classes[0, 2, 1] = 0
-  made = task.targets(*(tf.constant(value) for value in (boxes, classes, tracks)))
-  return {box_flow.BOX_FLOW: made[box_flow.BOX_FLOW][:, tf.newaxis]}
+  given = {"boxes": boxes, "classes": classes, "tracks": tracks}
+  return task.targets({name: tf.constant(value) for name, value in given.items()})
 
 
 class BoxFlowTest(tf.test.TestCase, parameterized.TestCase):

@@ -19,9 +19,14 @@ _BOXES = tf.constant(
 _CLASSES = tf.constant([[1, 2, 0], [2, 1, 1]])
 
 
+def targets(task):
+  """Labels by output name, of samples of one frame."""
+  return task.targets({"boxes": _BOXES[:, tf.newaxis], "classes": _CLASSES[:, tf.newaxis]})
+
+
 def perfect(task):
   """(labels, predictions that say the same), [batch, frames 1, ...]."""
-  labels = {k: v[:, tf.newaxis] for k, v in task.targets(_BOXES, _CLASSES).items()}
+  labels = targets(task)
   logits = labels[detection.BOX_LOGITS]
   predictions = {
     detection.BOX_LOGITS: tf.where(logits > 0, 8.0, -12.0),
@@ -36,13 +41,13 @@ def perfect(task):
 class DetectionTest(tf.test.TestCase):
   def test_labels_have_the_shape_of_predictions(self):
     task = detection.Detection(_ANCHORS, num_classes=2)
-    labels = task.targets(_BOXES, _CLASSES)
-    predictions = task.decode(tf.zeros([2, *_ANCHORS.shape[:2], task.raw_channels]))
+    labels = targets(task)
+    predictions = task.decode(tf.zeros([2, 1, *_ANCHORS.shape[:2], task.raw_channels]))
     for name, output in task.outputs.items():
-      self.assertEqual(labels[name].shape, [2, 24, 32, output.channels])
+      self.assertEqual(labels[name].shape, [2, 1, *output.fixed_size, output.channels])
       self.assertEqual(predictions[name].shape, labels[name].shape)
-    self.assertAllClose(tf.sigmoid(predictions[detection.BOX_LOGITS][0, 0, 0, 0]), 0.01)
-    weights = task.sample_weights({k: v[:, tf.newaxis] for k, v in labels.items()})
+    self.assertAllClose(tf.sigmoid(predictions[detection.BOX_LOGITS][0, 0, 0, 0, 0]), 0.01)
+    weights = task.sample_weights(labels)
     self.assertAllGreater(tf.reduce_sum(weights, axis=[1, 2, 3, 4]), 0)
 
   def test_right_predictions_cost_nothing_and_wrong_ones_do(self):

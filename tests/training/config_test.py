@@ -7,7 +7,7 @@ import os
 from absl.testing import absltest, parameterized
 
 from tf_taskology.networks import deeplab, nas_fpn
-from tf_taskology.training import config, experiment, plan
+from tf_taskology.training import building, config, experiment, plan
 
 _BASE = "gin/rooms/depth_normals.gin"
 _FOLDER = "gin/rooms/rgbd_folder.gin"
@@ -48,7 +48,7 @@ class ShippedTest(parameterized.TestCase):
     collective = config.parse([path], _REQUIRED.get(path, ()))
     self.assertNotEmpty(collective.modules)
     for spec in collective.modules:
-      network = spec.network(spec.tasks, collective.image_size(spec))
+      network = building.network(collective, spec)
       self.assertCountEqual(network.output, [t.name for t in spec.tasks])
 
   @parameterized.parameters(("nas_fpn", nas_fpn.NasFpn), ("deeplab", deeplab.DeepLabV3Plus))
@@ -86,6 +86,11 @@ class MistakesTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("macro", "NORMALS_WEIGTH = 1", r"NORMALS_WEIGTH.*Did you mean 'NORMALS_WEIGHT'"),
     ("parameter", "experiment.Training.setps = 1", r"(?s)'setps'.*Did you mean.*'steps'"),
+    (
+      "place",
+      "experiment.Training.setps = 1",
+      r"\? \(--gin_binding: experiment.Training.setps = 1\)$",
+    ),
     ("configurable", "experiment.Trainin.seed = 1", r"(?s)Trainin.*Did you mean.*'Training'"),
     (
       "unused",

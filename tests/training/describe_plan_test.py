@@ -41,6 +41,16 @@ class DescribePlanTest(absltest.TestCase):
       config.parse([self.create_tempfile(content=kept).full_path]).training.steps, 77
     )
 
+  def test_modules_own_strategies_and_shares(self):
+    bindings = [
+      f"{scope}/experiment.ModuleSpec.{field}"
+      for scope, field in (("normals", 'strategy = "mirrored"'), ("depth", "cpu_share = 3"))
+    ]
+    code, text = self.describe(bindings=bindings)
+    self.assertEqual(code, 0, text)
+    found = [(module["strategy"], module["cpu_share"]) for module in json.loads(text)["modules"]]
+    self.assertEqual(found, [("one_device", 3.0), ("mirrored", 1.0)])
+
   def test_several_workers_of_any_module_change_the_strategy_of_all(self):
     _, text = self.describe(several_workers=True)
     fields = json.loads(text)

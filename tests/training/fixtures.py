@@ -12,7 +12,7 @@ from tf_taskology.training import experiment, optimization
 IMAGE_SIZE = (8, 16)
 
 
-class PlanesSource(source.Source):
+class PlanesSource(source.ImageSource):
   """Tilted planes: colour tells slope and distance, so that a tiny network can learn them.
 
   Args:

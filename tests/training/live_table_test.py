@@ -1,5 +1,6 @@
 """The exact text of the live table and of the lines that stand for it in logs."""
 
+import dataclasses
 import io
 import os
 import time
@@ -120,6 +121,7 @@ class LiveTableTest(parameterized.TestCase):
     ("running", None, 1000, "starting"),
     ("running", _DEPTH, 1010, "training"),
     ("running", _DEPTH, 1020, "silent 20s"),
+    ("running", dataclasses.replace(_DEPTH, message="publishing"), 1100, "publishing"),
     ("running", _NORMALS, 1100, "starting"),
   )
   def test_trainer_state(self, process, written, now, state):

@@ -15,7 +15,7 @@ from tf_taskology.training import building, experiment, inputs, optimization, pi
 _CLASSES = 5
 
 
-class StripesSource(source.Source):
+class StripesSource(source.ImageSource):
   """Pictures of which the left part is of one class and the right part of another; colour tells the class.
 
   Args:

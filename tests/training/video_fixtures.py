@@ -13,7 +13,7 @@ IMAGE_SIZE = (32, 64)
 _FOCAL = 40.0
 
 
-class WallsSource(source.Source):
+class WallsSource(source.ImageSource):
   """Above the middle one wall, below it another, nearer or farther; the brightness of their texture tells how far.
 
   Args:

@@ -110,7 +110,7 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     return {
       detection.BOX_LOGITS: frames,
       detection.BOX_RESIDUALS: frames,
-      box_flow.BOX_FLOW: (0,),
+      box_flow.BOX_FLOW: (frames,),
     }
 
   @property

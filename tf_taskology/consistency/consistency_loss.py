@@ -22,7 +22,8 @@ class ConsistencyLoss(tf.Module, abc.ABC):
 
   Attributes:
     needs: output name -> frames of the sample that are read, e.g. {"depth": (0, 1)}; of tasks that take pairs, the
-      pairs (source, target), e.g. {"rotation": ((0, 1), (1, 0))}.
+      pairs (source, target), e.g. {"rotation": ((0, 1), (1, 0))}; of tasks that take sequences, the sequence, e.g.
+      {"box_flow": ((0, 1, 2),)}.
     needs_inputs: inputs beside the image that must be in the sample, e.g. ("intrinsics", "pose").
     weights: output name -> weight of this loss in the training of the module that performs the output's task: a
       number, or a schedule (callable of the global step). A module whose outputs are not named, or have weight 0,
@@ -51,7 +52,7 @@ class ConsistencyLoss(tf.Module, abc.ABC):
   @property
   @abc.abstractmethod
   def needs(self) -> Mapping[str, tuple[int, ...] | tuple[tuple[int, int], ...]]:
-    """Output name -> frames read, or pairs of frames."""
+    """Output name -> frames read, or pairs or sequences of frames."""
 
   @property
   def needs_inputs(self) -> tuple[str, ...]:

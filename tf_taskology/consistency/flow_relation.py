@@ -2,7 +2,7 @@
 
 import abc
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tf_taskology.consistency import consistency_loss, flow_directions
 
@@ -15,6 +15,15 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
   """
 
   STOP_GRADIENTS: tuple[str, ...]
+
+  def __init_subclass__(cls, **arguments):
+    """Gives a subclass's `__init__` the signature that it has with the arguments that it passes on.
+
+    gin then refuses a misspelt parameter where it is written, and people see all of them in `help`.
+    """
+    super().__init_subclass__(**arguments)
+    if "__init__" in vars(cls):
+      cls.__init__.__signature__ = _whole_signature(cls.__init__, FlowRelation.__init__)
 
   def __init__(
     self,
@@ -60,7 +69,7 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
     scales = tuple(scales)
     if not scales or not all(isinstance(scale, int) and scale >= 1 for scale in scales):
       raise ValueError(f"{relation}.scales must be whole numbers >= 1. Received: {scales!r}.")
-    readable = tuple(inspect.signature(flow_directions.Reading).parameters)[1:]  # all but the name
+    readable = tuple(parameter.name for parameter in _reading_parameters())
     unknown = sorted(set(reading) - set(readable))
     if unknown:
       raise TypeError(
@@ -96,3 +105,26 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
   @abc.abstractmethod
   def _compute(self, read, directions):
     """The terms, of the tensors that are read and of the frames in both directions."""
+
+
+def _whole_signature(own: Callable, base: Callable) -> inspect.Signature:
+  """The signature of an `__init__`, those of `base` and of what is read in place of its `**`."""
+  parameters = _named(own)
+  names = {parameter.name for parameter in parameters}
+  parameters += [
+    parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+    for parameter in (*_named(base), *_reading_parameters())
+    if parameter.name not in names
+  ]
+  return inspect.Signature(parameters)
+
+
+def _named(function: Callable) -> list[inspect.Parameter]:
+  """The parameters but `**`."""
+  parameters = inspect.signature(function).parameters.values()
+  return [one for one in parameters if one.kind is not inspect.Parameter.VAR_KEYWORD]
+
+
+def _reading_parameters() -> list[inspect.Parameter]:
+  """What `flow_directions.Reading` takes but the relation's name."""
+  return list(inspect.signature(flow_directions.Reading).parameters.values())[1:]

@@ -1,6 +1,6 @@
 """The element that every dataset gives, and what is done to it on the way to a batch.
 
-An element (one sample) is a dictionary:
+An element (one sample) is a dictionary; of pictures (of point clouds see `point_observation`):
   image       [frames, height, width, 3] uint8
   intrinsics  [frames, 3, 3] float32, pixels of `image`; pixel centres are integers, x is the column
   sample_id   string
@@ -25,11 +25,16 @@ SAMPLE_ID = "sample_id"
 _VECTORS = ("normals", "object_motion", "object_motion_back")  # labels in the camera's axes
 
 
-def select(element: Mapping, num_frames: int, labels: Sequence[str], pose: bool) -> dict:
-  """The first `num_frames` frames with the named labels, and the pose if asked for."""
+def select(
+  element: Mapping,
+  num_frames: int,
+  labels: Sequence[str],
+  pose: bool,
+  kept: Sequence[str] = (IMAGE, INTRINSICS),
+) -> dict:
+  """The first `num_frames` frames of the `kept` fields, with the named labels, and the pose if asked for."""
   selected = {
-    IMAGE: element[IMAGE][:num_frames],
-    INTRINSICS: element[INTRINSICS][:num_frames],
+    **{field: element[field][:num_frames] for field in kept},
     SAMPLE_ID: element[SAMPLE_ID],
   }
   if pose:

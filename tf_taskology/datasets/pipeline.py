@@ -1,8 +1,11 @@
-"""From a source to the batches of training: select, cache, shuffle, repeat, batch, mirror, prefetch."""
+"""From a source to the batches of training: select, cache, shuffle, repeat, batch, mirror, augment, make targets."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_taskology.datasets import element
+from tf_taskology.datasets import element, observations
+from tf_taskology.tasks import task as task_lib
 
 SHUFFLE_BUFFER = 2048
 
@@ -37,6 +40,7 @@ def training_batches(
   """
   _check(source, split, num_frames, labels, pose)
   dataset = source.dataset(split)
+  observation = observations.of_element(dataset.element_spec)
   if input_context is not None and input_context.num_input_pipelines > 1:
     if source.num_samples(split) < input_context.num_input_pipelines:
       raise ValueError(
@@ -45,13 +49,14 @@ def training_batches(
       )
     dataset = dataset.shard(input_context.num_input_pipelines, input_context.input_pipeline_id)
   dataset = dataset.map(
-    lambda e: element.select(e, num_frames, labels, pose), num_parallel_calls=tf.data.AUTOTUNE
+    lambda e: element.select(e, num_frames, labels, pose, observation.kept),
+    num_parallel_calls=tf.data.AUTOTUNE,
   ).cache()
   dataset = dataset.shuffle(min(source.num_samples(split), SHUFFLE_BUFFER), seed=seed).repeat()
   dataset = dataset.batch(batch_size, drop_remainder=True)
   if flip:
     dataset = dataset.enumerate().map(
-      lambda i, b: element.flip_left_right(
+      lambda i, b: observation.mirror(
         b, tf.random.stateless_uniform([batch_size], tf.stack([tf.cast(seed, tf.int64), i])) < 0.5
       ),
       num_parallel_calls=tf.data.AUTOTUNE,
@@ -59,19 +64,31 @@ def training_batches(
   return dataset
 
 
-def augmented(
-  dataset: tf.data.Dataset, augmentation, part: str | None, seed: int
-) -> tf.data.Dataset:
-  """Adds "augmented_image" to batches (or to batches[part]); labels, poses and the image itself stay."""
+def augmented(dataset: tf.data.Dataset, augmentation, seed: int) -> tf.data.Dataset:
+  """Batches of elements with an augmentation, see `Observation.augment`."""
+  observation = observations.of_element(dataset.element_spec)
 
   def augment(index, batch):
-    target = dict(batch if part is None else batch[part])
-    target[element.AUGMENTED_IMAGE] = augmentation(
-      target[element.IMAGE], tf.stack([tf.cast(seed, tf.int64), index * 16])
-    )
-    return target if part is None else {**batch, part: target}
+    return observation.augment(batch, augmentation, tf.stack([tf.cast(seed, tf.int64), index * 16]))
 
   return dataset.enumerate().map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def with_targets(dataset: tf.data.Dataset, tasks: Sequence[task_lib.Task]) -> tf.data.Dataset:
+  """Batches of elements whose labels are what the tasks learn, see `Task.targets`.
+
+  Labels that no task reads stay as they are; the others go, unless they are targets themselves.
+  """
+  read = {name for task in tasks for name in task.reads}
+
+  def make(batch):
+    labels = batch[element.LABELS]
+    made = {name: label for name, label in labels.items() if name not in read}
+    for task in tasks:
+      made.update(task.targets(labels))
+    return {**batch, element.LABELS: made}
+
+  return dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def timed(dataset: tf.data.Dataset, num_workers: int = 1) -> tf.data.Dataset:

@@ -17,7 +17,7 @@ _MISSING_DEPTH = (0, 65535)
 _NORMALS_MAX_JUMP = 0.1
 
 
-class RgbdFolder(source.Source):
+class RgbdFolder(source.ImageSource):
   """One recording or several, each a folder in one of the layouts of `rgbd_layouts`.
 
   Colour images are cropped and area-averaged, depth takes the nearest measurement of the same ray, and intrinsics

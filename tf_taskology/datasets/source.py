@@ -10,11 +10,6 @@ class Source(abc.ABC):
 
   @property
   @abc.abstractmethod
-  def image_size(self) -> tuple[int, int]:
-    """(height, width) of every image, pixels."""
-
-  @property
-  @abc.abstractmethod
   def num_frames(self) -> int:
     """Frames of a sample."""
 
@@ -42,3 +37,12 @@ class Source(abc.ABC):
 
   def prepare(self):
     """Makes what has to be made once (renders, indexes). Safe to call from several processes at once."""
+
+
+class ImageSource(Source):
+  """A dataset of pictures."""
+
+  @property
+  @abc.abstractmethod
+  def image_size(self) -> tuple[int, int]:
+    """(height, width) of every image, pixels."""

@@ -8,7 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 
-from tf_taskology.evaluation import protocol, samples as samples_lib, trajectory
+from tf_taskology.evaluation import box_samples, protocol, samples as samples_lib, trajectory
 
 FILE_NAME = "evaluation.json"
 _SAMPLES_DIR = "evaluation"
@@ -44,6 +44,8 @@ class Evaluation:
     notes: what was left out, and why.
     samples: a few samples for pictures, evenly spaced over the data set; the same ones for every collective.
     trajectories: protocol name -> a few paths for pictures.
+    sweeps: a few samples of point clouds for pictures, chosen as `samples`.
+    curves: precision over recall of detectors.
   """
 
   name: str
@@ -56,6 +58,8 @@ class Evaluation:
   trajectories: Mapping[str, Sequence[trajectory.Trajectory]] = dataclasses.field(
     default_factory=dict
   )
+  sweeps: tuple[box_samples.SweepSample, ...] = ()
+  curves: tuple[box_samples.Curve, ...] = ()
 
   @property
   def key(self) -> tuple[str, str]:
@@ -74,7 +78,8 @@ class Evaluation:
 def write(work_dir: str | os.PathLike, evaluations: Iterable[Evaluation]):
   """Puts evaluations into the work folder, beside (or in place of) what is there for other (the same) data sets.
 
-  Numbers go to `evaluation.json`, samples to `evaluation/<name>.npz`; each file appears whole or not at all.
+  Numbers go to `evaluation.json`, samples to `evaluation/<name>.npz`, of point clouds to
+  `evaluation/<name>.sweeps.npz`; each file appears whole or not at all.
   """
   work_dir = pathlib.Path(work_dir)
   evaluations = list(evaluations)
@@ -83,6 +88,10 @@ def write(work_dir: str | os.PathLike, evaluations: Iterable[Evaluation]):
     path = _samples_path(work_dir, evaluation)
     path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, lambda f, e=evaluation: samples_lib.write(f, e.samples, e.trajectories))
+    path = _sweeps_path(path)
+    path.unlink(missing_ok=True)
+    if evaluation.sweeps or evaluation.curves:
+      _replace(path, lambda f, e=evaluation: box_samples.write(f, e.sweeps, e.curves))
   text = json.dumps(
     {"evaluations": [_to_json(e) for e in merged.values()]}, indent=2, ensure_ascii=False
   )
@@ -115,12 +124,18 @@ def read(work_dir: str | os.PathLike, samples: bool = True) -> list[Evaluation]:
 
 def _with_samples(evaluation: Evaluation, path: pathlib.Path) -> Evaluation:
   samples, trajectories = samples_lib.read(path)
-  return dataclasses.replace(evaluation, samples=samples, trajectories=trajectories)
+  sweeps, curves = box_samples.read(_sweeps_path(path))
+  return dataclasses.replace(
+    evaluation, samples=samples, trajectories=trajectories, sweeps=sweeps, curves=curves
+  )
 
 
 def _to_json(evaluation: Evaluation) -> dict:
-  fields = dataclasses.asdict(dataclasses.replace(evaluation, samples=(), trajectories={}))
-  del fields["trajectories"]
+  fields = dataclasses.asdict(
+    dataclasses.replace(evaluation, samples=(), trajectories={}, sweeps=(), curves=())
+  )
+  for name in ("trajectories", "sweeps", "curves"):
+    del fields[name]
   return fields | {"samples": len(evaluation.samples)}
 
 
@@ -134,6 +149,10 @@ def _from_json(entry: Mapping) -> Evaluation:
 
 def _samples_path(work_dir, evaluation: Evaluation) -> pathlib.Path:
   return pathlib.Path(work_dir) / _SAMPLES_DIR / f"{evaluation.file_stem}.npz"
+
+
+def _sweeps_path(path: pathlib.Path) -> pathlib.Path:
+  return path.with_name(f"{path.name.removesuffix('.npz')}.sweeps.npz")
 
 
 def _replace(path: pathlib.Path, write_fn):

@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tf_taskology.datasets import element as element_lib
+from tf_taskology.datasets import element as element_lib, observations
 from tf_taskology.evaluation import (
+  box_samples,
   evaluation as evaluation_lib,
   exports,
   samples as samples_lib,
@@ -94,16 +95,19 @@ def evaluate(
   total = spec.source.num_samples(split)
   total = min(total, max_samples) if max_samples else total
   pictured = np.linspace(0, total - 1, min(num_pictures, total)).round().astype(int)
-  samples, num_samples = [], 0
+  samples, sweeps, num_samples = [], [], 0
+  observation = observations.of_element(dataset.element_spec)
   for batch in dataset.batch(spec.batch_size).prefetch(1) if models else ():
-    size = batch[element_lib.IMAGE].shape[0]
+    size = batch[element_lib.SAMPLE_ID].shape[0]
     chosen = [i for i in range(size) if num_samples + i in pictured]
     asked = [m for m in models if chosen or needed & set(m.outputs)]
-    predictions = _predict(asked, batch[element_lib.IMAGE])
+    predictions = _predict(asked, observation, batch)
     labels = _update(protocols, batch, predictions)
-    samples += [
-      samples_lib.from_batch(batch, labels, predictions, _pair_outputs(models), i) for i in chosen
-    ]
+    if element_lib.IMAGE in batch:
+      pairs = _pair_outputs(models)
+      samples += [samples_lib.from_batch(batch, labels, predictions, pairs, i) for i in chosen]
+    else:
+      sweeps += [box_samples.from_batch(batch, predictions, i, spec.anchors) for i in chosen]
     num_samples += size
   scores = _scores(protocols)
   notes += [
@@ -120,6 +124,8 @@ def evaluate(
     notes=tuple(notes),
     samples=tuple(samples),
     trajectories={p.name: tuple(p.trajectories()) for p in protocols if p.trajectories()},
+    sweeps=tuple(sweeps),
+    curves=tuple(curve for p in protocols if p.num_images for curve in p.curves()),
   )
 
 
@@ -152,8 +158,10 @@ def _pair_outputs(models: Sequence[exports.Model]) -> set[str]:
 def _applicable(spec: spec_lib.EvaluationSpec, models: Sequence[exports.Model], element_spec):
   """The protocols that can be applied, and a note for each of the others."""
   answered = {output for m in models for output in m.outputs}
-  of_pairs = _pair_outputs(models)
-  num_frames = element_spec[element_lib.IMAGE].shape[0]
+  num_frames = next(iter(observations.of_element(element_spec).seen(element_spec).values())).shape[
+    0
+  ]
+  needed = {output: m.min_frames for m in models for output in m.outputs}
   protocols, notes = [], []
   for protocol in spec.protocols:
     unlabelled = [o for o in protocol.labels if o not in spec.source.labels]
@@ -165,9 +173,9 @@ def _applicable(spec: spec_lib.EvaluationSpec, models: Sequence[exports.Model], 
       notes.append(f"{protocol.name}: the data set has no {', '.join(unknown)}")
     elif unanswered:
       notes.append(f"{protocol.name}: no model gives {', '.join(unanswered)}")
-    elif num_frames < 2 and of_pairs & set(protocol.outputs):
+    elif num_frames < (least := max((needed[o] for o in protocol.outputs), default=1)):
       notes.append(
-        f"{protocol.name}: motion needs samples of 2 or more frames, not of {num_frames}"
+        f"{protocol.name}: motion needs samples of {least} or more frames, not of {num_frames}"
       )
     else:
       protocols.append(protocol)
@@ -181,19 +189,23 @@ def _dataset(spec: spec_lib.EvaluationSpec, split: str, max_samples: int | None)
     dataset = dataset.take(max_samples)
   if spec.frames == "first":
     labels, pose = tuple(spec.source.labels), element_lib.POSE in dataset.element_spec
-    dataset = dataset.map(lambda element: element_lib.select(element, 1, labels, pose))
+    kept = observations.of_element(dataset.element_spec).kept
+    dataset = dataset.map(lambda element: element_lib.select(element, 1, labels, pose, kept))
   return dataset
 
 
-def _predict(models: Sequence[exports.Model], images: tf.Tensor) -> dict[str, np.ndarray]:
-  """Predictions by output name, [batch, frames or pairs, height, width, channels]."""
-  batch, frames = images.shape[:2]
+def _predict(models: Sequence[exports.Model], observation, batch) -> dict[str, np.ndarray]:
+  """Predictions by output name, [batch, frames or pairs, height, width, channels]; of point clouds [batch, frames, ...]."""
+  seen = observation.seen(batch)
+  size, frames = next(iter(seen.values())).shape[:2]
   folded, predictions = {}, {}
   for model in models:
-    if frames < (2 if model.takes == "pair" else 1):
+    if frames < model.min_frames:
       continue
     if model.takes not in folded:
-      folded[model.takes] = element_lib.fold(images, model.takes)
+      folded[model.takes] = observation.fold(seen, model.takes)
     for name, answer in model.predict(folded[model.takes]).items():
-      predictions[name] = answer.reshape(batch, -1, *answer.shape[1:])
+      # Answers about sequences have their frames.
+      shape = answer.shape if model.takes == "sequence" else (size, -1, *answer.shape[1:])
+      predictions[name] = answer.reshape(shape)
   return predictions

@@ -3,9 +3,12 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+
+from tf_taskology.datasets import element, observations, point_observation
 
 EXPORTS_DIR = "exports"
 _SIGNATURE = "serving_default"
@@ -45,7 +48,9 @@ class Model:
   Attributes:
     export: where it comes from.
     outputs: the names of its prediction outputs.
-    takes: "frame", images of 3 channels, or "pair", two frames one after the other in 6.
+    observation: what it looks at.
+    takes: "frame", images of 3 channels or single sweeps; "pair", two frames one after the other in 6 channels; or
+      "sequence", sweeps with an axis of frames.
   """
 
   def __init__(self, export: Export):
@@ -57,37 +62,57 @@ class Model:
       )
     self._function = self._model.signatures[_SIGNATURE]
     _, inputs = self._function.structured_input_signature
-    if set(inputs) != {"image"} or inputs["image"].dtype != tf.uint8:
-      raise ValueError(
-        f"{_SIGNATURE!r} of {export.path} must take 'image' (uint8). It takes: {inputs}."
-      )
-    channels = inputs["image"].shape[-1]
-    if channels not in _TAKES:
-      raise ValueError(
-        f"'image' of {export.path} must have 3 channels, or 6 of a pair of frames. It has: {channels}."
-      )
-    self.takes = _TAKES[channels]
+    try:
+      self.observation = observations.of_element(inputs)
+      wanted = {name: dtype.name for name, dtype in self.observation.inputs.items()}
+    except ValueError:
+      wanted = {element.IMAGE: "uint8"}
+    if {name: spec.dtype.name for name, spec in inputs.items()} != wanted:
+      told = " and ".join(f"{name!r} ({dtype})" for name, dtype in wanted.items())
+      raise ValueError(f"{_SIGNATURE!r} of {export.path} must take {told}. It takes: {inputs}.")
+    self.takes = self._takes(inputs)
     # `step` and `published_at` are one number per image, predictions are images.
     outputs = self._function.structured_outputs
     self.outputs = tuple(sorted(set(outputs) - {"step", "published_at"}))
 
-  def predict(self, images: np.ndarray | tf.Tensor) -> dict[str, np.ndarray]:
+  def _takes(self, inputs):
+    if element.IMAGE not in inputs:
+      return "sequence" if inputs[point_observation.POINTS].shape.rank == 4 else "frame"
+    channels = inputs[element.IMAGE].shape[-1]
+    if channels not in _TAKES:
+      raise ValueError(
+        f"'image' of {self.export.path} must have 3 channels, or 6 of a pair of frames. It has: {channels}."
+      )
+    return _TAKES[channels]
+
+  @property
+  def min_frames(self) -> int:
+    """Frames that a sample must have for the model to say something."""
+    if self.takes == "sequence":
+      return self._function.structured_input_signature[1][point_observation.POINTS].shape[1] or 1
+    return 2 if self.takes == "pair" else 1
+
+  def predict(self, inputs) -> dict[str, np.ndarray]:
     """Predictions by output name, [N, H, W, C] float32 or, of the image as a whole, [N, 1, 1, C].
 
     Args:
-      images: [N, H, W, 3 or 6] uint8.
+      inputs: [N, H, W, 3 or 6] uint8, or what `Observation.fold` gives. Of point clouds answers are [N, ...].
 
     Raises:
       ValueError: an answer has another size.
     """
-    count, *size = images.shape[:3]
-    answers = self._function(image=tf.convert_to_tensor(images, tf.uint8))
+    fields = inputs if isinstance(inputs, Mapping) else {element.IMAGE: inputs}
+    dtypes = self.observation.inputs
+    answers = self._function(**{n: tf.convert_to_tensor(v, dtypes[n]) for n, v in fields.items()})
+    shape = next(iter(fields.values())).shape
+    count, *size = shape[:3]
+    fits = [(count, *size), (count, 1, 1)] if element.IMAGE in fields else [(count,)]
     predictions = {}
     for name in self.outputs:
       predictions[name] = answers[name].numpy().astype(np.float32)
-      if predictions[name].shape[:3] not in ((count, *size), (count, 1, 1)):
+      if predictions[name].shape[: len(fits[0])] not in fits:
         raise ValueError(
-          f"{self.export.path} must answer {name!r} at the size of the image {(count, *size)}, or [{count}, 1, 1] for "
+          f"{self.export.path} must answer {name!r} at the size of the image {fits[0]}, or [{count}, 1, 1] for "
           f"the image as a whole. It answered {predictions[name].shape}."
         )
     return predictions

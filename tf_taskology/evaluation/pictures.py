@@ -145,9 +145,9 @@ def with_scale(image: np.ndarray, scale: str, low: str, high: str) -> np.ndarray
   canvas = Image.new("RGB", (width, height + 2 * line + line // 2), _PAPER)
   canvas.paste(Image.fromarray(image), (0, 0))
   canvas.paste(Image.fromarray(np.repeat(bar, line, axis=0)), (0, height + line // 4))
-  draw, font, y = ImageDraw.Draw(canvas), _font(round(line * 0.85)), height + line + line // 4
-  draw.text((2, y), low, _INK, font)
-  draw.text((width - 2, y), high, _INK, font, anchor="ra")
+  draw, letters, y = ImageDraw.Draw(canvas), font(round(line * 0.85)), height + line + line // 4
+  draw.text((2, y), low, _INK, letters)
+  draw.text((width - 2, y), high, _INK, letters, anchor="ra")
   return np.asarray(canvas)
 
 
@@ -195,7 +195,7 @@ def grid(
     [height, width, 3] uint8.
   """
   gap, line = tile_width // 20, round(tile_width * 0.11)
-  small, large = _font(round(line * 0.72)), _font(round(line * 0.78), bold=True)
+  small, large = font(round(line * 0.72)), font(round(line * 0.78), bold=True)
   heights = [max(_scaled_height(t, tile_width) for t in row) for row in rows]
   width = len(columns) * (tile_width + gap) + gap
   canvas = Image.new(
@@ -234,7 +234,8 @@ def _colorize(values: np.ndarray, scale: str, known: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+  """A font for text in pictures, of a size in pixels."""
   # Matplotlib brings this font along; it has the degree sign and Greek letters.
   name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
   return ImageFont.truetype(os.path.join(matplotlib.get_data_path(), "fonts", "ttf", name), size)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf_taskology.evaluation import trajectory
+from tf_taskology.evaluation import box_samples, trajectory
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -85,6 +85,10 @@ class Protocol(abc.ABC):
 
   def trajectories(self) -> Sequence[trajectory.Trajectory]:
     """A few paths for pictures, if the protocol judges any."""
+    return ()
+
+  def curves(self) -> Sequence[box_samples.Curve]:
+    """Precision over recall for pictures, if the protocol has any. To be called after an update."""
     return ()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_taskology.evaluation import (
+  box_report,
   charts,
   evaluation,
   gallery,
@@ -53,6 +54,8 @@ def write_report(
       _pictures(read),
       video_report.videos(_first_seeds(read)),
       video_report.paths(_first_seeds(read), list(read), _legend(read)),
+      box_report.sweeps(_first_seeds(read)),
+      box_report.curves(_first_seeds(read), list(read)),
       _training(read),
       _curves(read),
       _peers(read),
@@ -239,6 +242,7 @@ def _write_pictures(folder: pathlib.Path, read: charts.Runs):
     for i, one in enumerate(shown):
       (folder / f"{first.file_stem}-{i}.png").write_bytes(pictures.png(one.picture()))
   video_report.write_pictures(folder, _first_seeds(read), list(read))
+  box_report.write_pictures(folder, _first_seeds(read), list(read))
   drawn = {f"{m}-losses": charts.losses(read, m) for m in charts.modules(read)}
   for trainer in charts.trainers(read):
     drawn[f"{trainer}-staleness"] = charts.staleness(read, trainer)

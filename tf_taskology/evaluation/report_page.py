@@ -54,7 +54,11 @@ thead th { color: var(--soft); font-weight: 600; }
 .video header { grid-column: 1 / -1; font-size: 1rem; font-weight: 600; color: var(--ink); overflow-wrap: anywhere; }
 .video header + div:last-child { grid-column: 1 / -1; }
 .video img { width: 100%; display: block; border-radius: 4px; margin-bottom: 2px; }
-@media (max-width: 700px) { .video { grid-template-columns: minmax(0, 1fr); } }
+.sweeps { display: grid; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); gap: 10px 12px; font-size: 0.8rem;
+  color: var(--soft); padding-bottom: 22px; margin-bottom: 22px; border-bottom: 1px solid var(--rule); }
+.sweeps header { grid-column: 1 / -1; font-size: 1rem; font-weight: 600; color: var(--ink); overflow-wrap: anywhere; }
+.sweeps img { width: 100%; display: block; border-radius: 4px; margin-bottom: 2px; }
+@media (max-width: 700px) { .video, .sweeps { grid-template-columns: minmax(0, 1fr); } }
 details { margin: 10px 0; } summary { cursor: pointer; }
 pre { background: var(--card); border-radius: 10px; padding: 16px 18px; overflow-x: auto; font: 13px/1.5 ui-monospace,
   SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
@@ -131,6 +135,19 @@ def video_grid(shown: gallery.Gallery, run: str, animation: bytes) -> str:
   cells.append("<header>all frames</header>")
   cells.append(_figure("frame by frame", run, "gif", animation))
   return f'<div class="video">{"".join(cells)}</div>'
+
+
+def sweep_grid(shown: gallery.Gallery) -> str:
+  """Pictures of point clouds: a heading and two large pictures, or one, for the truth and each run."""
+  cells = []
+  for head, *tiles in shown.rows:
+    cells.append(f"<header>{html.escape(head.caption)}</header>")
+    cells += [
+      _figure(column, tile.caption, *pictures.small(tile.image))
+      for column, tile in zip(shown.columns[1:], tiles, strict=True)
+    ]
+  columns = max(2, len(shown.columns) - 1)  # one alone would be as wide as the page
+  return f'<div class="sweeps" style="--columns: {columns}">{"".join(cells)}</div>'
 
 
 def details(summary: str, text: str) -> str:

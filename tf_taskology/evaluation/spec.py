@@ -19,6 +19,7 @@ class EvaluationSpec:
     max_samples: the first so many samples only; None for all.
     frames: "all" frames of a sample count as images, or the "first" one only.
     shown: outputs to show in pictures though no protocol reads them, if a model gives them.
+    anchors: `geometry.anchors.Anchors` of box flow, to show it at boxes; None where there is none.
   """
 
   def __init__(
@@ -31,6 +32,7 @@ class EvaluationSpec:
     max_samples: int | None = None,
     frames: str = "all",
     shown: Sequence[str] = (),
+    anchors=None,
   ):
     names = [p.name for p in protocols]
     if not names or len(set(names)) < len(names):
@@ -53,6 +55,7 @@ class EvaluationSpec:
     self.max_samples = max_samples
     self.frames = frames
     self.shown = tuple(shown)
+    self.anchors = anchors
 
 
 def select(specs: Sequence[EvaluationSpec], names: Sequence[str] = ()) -> list[EvaluationSpec]:

@@ -12,38 +12,37 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_taskology.peers import resizing
+from tf_taskology.peers import image_signatures, point_signatures, signature as signature_lib
 from tf_taskology.tasks import task as task_lib
 
-PEER_SIGNATURE = "peer"
+PEER_SIGNATURE = signature_lib.PEER
 STEP = "step"
 PUBLISHED_AT = "published_at"
 GRAPH_FILE = "saved_model.pb"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = ".ATTRIBUTES/VARIABLE_VALUE"
+_KINDS = {"image": image_signatures, "points": point_signatures}
 
 
 class Exporter:
   """Writes one network as SavedModels, again and again.
 
-  Signatures (`step` int64 [n] and `published_at` float64 [n], seconds since the epoch, are outputs of each):
-    serving_default: image uint8 [n, height, width, 3] of any size -> output name: float32 [n, height, width, channels].
-    serving_jpeg: image_bytes string [n], JPEG or PNG, all of one size -> the same.
-    peer: image uint8 [n, height, width, 3] -> output name, in its `peer_dtype`, at the network's own resolution.
+  Signatures (`step` int64 [n] and `published_at` float64 [n], seconds since the epoch, are outputs of each) are those of
+  `image_signatures` or `point_signatures`, whatever the tasks look at. "peer" is among them: what other trainers ask,
+  each output in its `peer_dtype`, at the network's own resolution.
 
-  A module whose tasks take pairs gets them as `element.fold` makes them, image uint8 [n, height, width, 6], and
-  image_bytes as two files each, string [n, 2]. Outputs that are per image are [n, 1, 1, channels] everywhere.
+  Under a `tf.distribute` strategy the variables of the first replica are written; nothing is reduced over replicas, so
+  one process may export alone.
 
-  Images of another size than the network's are resized to it. Under a `tf.distribute` strategy the variables of the
-  first replica are written; nothing is reduced over replicas, so one process may export alone.
+  Attributes:
+    graph: the bytes of `saved_model.pb`.
   """
 
   def __init__(self, network: tf.keras.Model, tasks: Sequence[task_lib.Task], scratch_dir: str):
     """Traces and saves the graph.
 
     Args:
-      network: image [n, height, width, 3] float32 in 0..255 (6 channels if tasks take pairs) -> {task name: raw
-        predictions}.
+      network: as built by a network builder.
       tasks: the tasks that the network performs.
       scratch_dir: a folder that does not exist yet, for the first save; the caller removes it.
 
@@ -52,8 +51,6 @@ class Exporter:
     """
     self._network = network
     self._sources = list(network.variables)
-    self.image_size = tuple(network.inputs[0].shape[1:3])
-    self.channels = network.inputs[0].shape[3]
     self._names, self.graph, self._object_graph = (), b"", b""
     # Keras runs callbacks inside `strategy.scope()`; the strategy in force is per thread, and what is built here must
     # be plain variables and plain graphs.
@@ -65,9 +62,7 @@ class Exporter:
     exported.weights = list(network.variables)
     exported.step = tf.Variable(0, dtype=tf.int64, trainable=False)
     exported.published_at = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-    tf.saved_model.save(
-      exported, scratch_dir, signatures=_signatures(network, tasks, exported, self.image_size)
-    )
+    tf.saved_model.save(exported, scratch_dir, signatures=_signatures(network, tasks, exported))
     with open(os.path.join(scratch_dir, GRAPH_FILE), "rb") as file:
       self.graph = file.read()
     saved = tf.train.load_checkpoint(_variables_prefix(scratch_dir))
@@ -130,78 +125,22 @@ def _without_strategy(network: tf.keras.Model) -> tf.keras.Model:
   return copy
 
 
-def _signatures(network, tasks, exported, image_size):
-  """The three signatures as traced functions."""
+def _signatures(network, tasks, exported):
+  """The signatures as traced functions, with step and publish time among their outputs."""
 
-  def predict(image):
-    raw = network(_at_network_size(image, image_size), training=False)
-    predictions = {}
-    for task in tasks:
-      predictions.update(task.decode(tf.cast(raw[task.name], tf.float32)))
-    return predictions
+  def stamped(signature):
+    @tf.function(input_signature=signature.inputs)
+    def function(*inputs):
+      answers = dict(signature.function(*inputs))
+      count = tf.shape(inputs[0])[:1]
+      answers[STEP] = tf.fill(count, exported.step.read_value())
+      answers[PUBLISHED_AT] = tf.fill(count, exported.published_at.read_value())
+      return answers
 
-  def stamped(predictions, image):
-    count = tf.shape(image)[:1]
-    predictions[STEP] = tf.fill(count, exported.step.read_value())
-    predictions[PUBLISHED_AT] = tf.fill(count, exported.published_at.read_value())
-    return predictions
+    return function
 
-  outputs = {name: output for task in tasks for name, output in task.outputs.items()}
-  channels = network.inputs[0].shape[3]
-  image_spec = tf.TensorSpec([None, None, None, channels], tf.uint8, name="image")
-  pairs = task_lib.takes_of(tasks) == "pair"
-
-  def full_size(image):
-    predictions = predict(image)
-    for name, output in outputs.items():
-      if output.per_image:
-        continue
-      value = resizing.bilinear(predictions[name], tf.shape(image)[1:3])
-      if resizing.is_direction(output):
-        value = tf.math.l2_normalize(value, axis=-1, epsilon=1e-12)
-      predictions[name] = value
-    return stamped(predictions, image)
-
-  @tf.function(input_signature=[image_spec])
-  def serving_default(image):
-    return full_size(image)
-
-  @tf.function(
-    input_signature=[tf.TensorSpec([None, 2] if pairs else [None], tf.string, name="image_bytes")]
-  )
-  def serving_jpeg(image_bytes):
-    image = tf.map_fn(
-      lambda encoded: tf.io.decode_image(encoded, channels=3, expand_animations=False),
-      tf.reshape(image_bytes, [-1]),
-      fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8),
-    )
-    return full_size(tf.concat([image[::2], image[1::2]], axis=-1) if pairs else image)
-
-  @tf.function(input_signature=[image_spec])
-  def peer(image):
-    return stamped(
-      {name: tf.cast(value, outputs[name].peer_dtype) for name, value in predict(image).items()},
-      image,
-    )
-
-  return {
-    tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: serving_default,
-    "serving_jpeg": serving_jpeg,
-    PEER_SIGNATURE: peer,
-  }
-
-
-def _at_network_size(image, image_size):
-  """uint8 images of any size -> float32 in 0..255 of the network's size."""
-  image = tf.cast(image, tf.float32)
-  if None in image_size:
-    return image
-  image = tf.cond(
-    tf.reduce_all(tf.shape(image)[1:3] == tf.constant(image_size)),
-    lambda: image,
-    lambda: resizing.bilinear(image, image_size),
-  )
-  return tf.ensure_shape(image, [None, *image_size, None])
+  kind = _KINDS[task_lib.observes_of(tasks)]
+  return {name: stamped(signature) for name, signature in kind.signatures(network, tasks).items()}
 
 
 def _variables_prefix(directory: str) -> str:

@@ -20,7 +20,7 @@ class FrozenPeer(peer.Peer):
     version_dir: one version, for ever; or
     export_dir: <export root>/<module>: the newest version there, looked up at each request; or
     path: either of the two; of versions, the one that is the newest at the first request.
-    takes: "frame" or "pair".
+    takes: see `Peer.takes`.
 
   Raises:
     ValueError: not exactly one of the folders is given.
@@ -56,12 +56,12 @@ class FrozenPeer(peer.Peer):
   def predict(self, inputs):
     started = time.monotonic()
     signature, version_dir = self._signature()
-    result = signature(image=tf.constant(inputs["image"]))
+    result = signature(**{field: tf.constant(value) for field, value in inputs.items()})
     predictions = {name: result[name].numpy() for name in self.outputs}
     step = result[exporting.STEP].numpy()
     version = os.path.basename(os.path.normpath(version_dir))
     return peer.Answer(
-      predictions=peer.check_predictions(self, predictions, len(inputs["image"])),
+      predictions=peer.check_predictions(self, predictions, len(next(iter(inputs.values())))),
       step=step,
       published_at=result[exporting.PUBLISHED_AT].numpy(),
       version=int(version) if version.isdigit() else int(step[0]),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_taskology.datasets import observations
 from tf_taskology.peers import peer
 from tf_taskology.tasks import task as task_lib
 
@@ -16,8 +17,7 @@ class LocalPeer(peer.Peer):
 
   Args:
     name: the peer module's name.
-    network: image [n, height, width, 3] float32 in 0..255 (6 channels if tasks take pairs) -> {task name: raw
-      predictions}.
+    network: as built by a network builder.
     tasks: the tasks that it performs.
     clock: seconds since the epoch.
   """
@@ -33,6 +33,7 @@ class LocalPeer(peer.Peer):
     self.outputs = peer.outputs_of(tasks)
     self.takes = task_lib.takes_of(tasks)
     self.target = "this process"
+    self._observation = observations.of_tasks(tasks)
     self._source = network
     self._copy = tf.keras.models.clone_model(network)
     self._tasks = list(tasks)
@@ -50,30 +51,30 @@ class LocalPeer(peer.Peer):
 
   def predict(self, inputs):
     started = time.monotonic()
-    image = inputs["image"]
+    num_asked = len(next(iter(inputs.values())))
     with self._lock:
       if self._closed:
         raise peer.PeerClosed(f"Peer {self.name!r} was closed: training ends.")
-      predictions = {n: v.numpy() for n, v in self._predict(tf.constant(image)).items()}
+      predictions = {n: v.numpy() for n, v in self._predict(_constants(inputs)).items()}
       step, published_at = self._step, self._published_at
     return peer.Answer(
-      predictions=peer.check_predictions(self, predictions, len(image)),
-      step=np.full(len(image), step, np.int64),
-      published_at=np.full(len(image), published_at, np.float64),
+      predictions=peer.check_predictions(self, predictions, num_asked),
+      step=np.full(num_asked, step, np.int64),
+      published_at=np.full(num_asked, published_at, np.float64),
       version=step,
       seconds=time.monotonic() - started,
     )
 
   def check(self):
-    self.predict({"image": np.zeros([1, *self._copy.inputs[0].shape[1:]], np.uint8)})
+    self.predict(self._observation.example(self._copy, self.takes))
 
   def close(self):
     with self._lock:
       self._closed = True
 
-  def _predict_graph(self, image):
-    raw = self._copy(tf.cast(image, tf.float32), training=False)
-    predictions = {}
-    for task in self._tasks:
-      predictions.update(task.decode(tf.cast(raw[task.name], tf.float32)))
-    return predictions
+  def _predict_graph(self, inputs):
+    return self._observation.predict(self._copy, self._tasks, inputs)
+
+
+def _constants(inputs):
+  return {field: tf.constant(value) for field, value in inputs.items()}

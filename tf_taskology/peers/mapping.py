@@ -108,6 +108,15 @@ class Mapping:
       )
 
   @property
+  def inputs(self) -> dict[str, str]:
+    """Inputs of the signature: name -> data type."""
+    return {self.image_input: self.dtype}
+
+  def request(self, inputs: MappingType[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a peer is asked about, as in `Peer.predict`, by the names of the signature's inputs."""
+    return {self.image_input: self.encode(inputs["image"])}
+
+  @property
   def stamped(self) -> bool:
     """Whether the model answers its step and publish time."""
     return False
@@ -141,15 +150,29 @@ class Mapping:
 
 
 class OwnMapping(Mapping):
-  """The mapping of a module that this system published: nothing to convert, step and publish time come along."""
+  """The mapping of a module that this system published: nothing to convert, step and publish time come along.
 
-  def __init__(self, outputs, model_name=None):
+  Args:
+    outputs: names of the predictions.
+    model_name: see `Mapping`.
+    inputs: field -> data type of what it is asked about.
+  """
+
+  def __init__(self, outputs, model_name=None, inputs: MappingType[str, str] | None = None):
     super().__init__(
       outputs={name: ForeignOutput(name) for name in outputs},
       model_name=model_name,
       signature=exporting.PEER_SIGNATURE,
       dtype="uint8",
     )
+    object.__setattr__(self, "_inputs", dict(inputs or {"image": "uint8"}))  # of a frozen class
+
+  @property
+  def inputs(self):
+    return self._inputs
+
+  def request(self, inputs):
+    return {name: inputs[name] for name in self._inputs}
 
   @property
   def stamped(self):

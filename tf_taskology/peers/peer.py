@@ -11,10 +11,11 @@ from tf_taskology.tasks import task as task_lib
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-  """What a peer says about n images, or n pairs of images.
+  """What a peer says about n images, pairs of images, point clouds or sequences of them.
 
   Attributes:
-    predictions: output name -> [n, h, w, channels] float32, at the peer's own resolution.
+    predictions: output name -> [n, h, w, channels] float32, at the peer's own resolution; of sequences
+      [n, frames, h, w, channels].
     step: [n] int64, the global step of the peer's trainer when it published what answered.
     published_at: [n] float64, when that was, seconds since the epoch.
     version: the SavedModel version that answered (the highest, if a server mixed two in one batch).
@@ -36,7 +37,7 @@ class Peer(abc.ABC):
   Attributes:
     name: the module's name.
     outputs: prediction tensors that it answers, by name.
-    takes: what it is asked about: a "frame", or a "pair" of frames.
+    takes: what it is asked about: a "frame", a "pair" of frames or a "sequence".
     target: where it is, for people to read: addresses or a folder.
   """
 
@@ -50,7 +51,8 @@ class Peer(abc.ABC):
     """Asks for predictions.
 
     Args:
-      inputs: "image": uint8 [n, height, width, 3], or of pairs [n, height, width, 6] (`element.fold`).
+      inputs: what `Observation.fold` gives, by field: "image": uint8 [n, height, width, 3], or of pairs
+        [n, height, width, 6]; of point clouds "points" and "num_points".
 
     Raises:
       PeerError: there is no usable answer; `error.temporary` says whether asking again may help.
@@ -118,21 +120,35 @@ def outputs_of(tasks: Sequence[task_lib.Task]) -> dict[str, task_lib.Output]:
   return {name: output for task in tasks for name, output in task.outputs.items()}
 
 
+def answer_shape(takes: str, output: task_lib.Output) -> list[int | str]:
+  """Shape of an output in answers, without its first axis; words stand for sizes that may be any."""
+  frames = [1 if output.per_sample else "frames"] if takes == "sequence" else []
+  return [*frames, *(output.fixed_size or ("height", "width")), output.channels]
+
+
+def fits(shape: Sequence[int], expected: Sequence[int | str]) -> bool:
+  """Whether a shape, with -1 for what is not known, is as `answer_shape` has it."""
+  return len(shape) == len(expected) and all(
+    isinstance(wanted, str) or given in (-1, wanted)
+    for given, wanted in zip(shape, expected, strict=True)
+  )
+
+
 def check_predictions(
-  peer: Peer, predictions: Mapping[str, np.ndarray], num_images: int
+  peer: Peer, predictions: Mapping[str, np.ndarray], num_asked: int
 ) -> dict[str, np.ndarray]:
   """The predictions as float32, after a look at each one's shape.
 
   Raises:
-    WrongShape: a prediction is not [num_images, h, w, channels of the output], h and w 1 if it is per image.
+    WrongShape: a prediction is not [num_asked, h, w, channels of the output], with one axis more of sequences, or has
+      another height and width than the output fixes.
   """
   for name, output in peer.outputs.items():
     shape = predictions[name].shape
-    fits = len(shape) == 4 and shape[0] == num_images and shape[3] == output.channels
-    if not fits or (output.per_image and shape[1:3] != (1, 1)):
-      size = "1, 1" if output.per_image else "height, width"
+    expected = [num_asked, *answer_shape(peer.takes, output)]
+    if not fits(shape, expected):
       raise WrongShape(
         f"Peer {peer.name!r} at {peer.target} answered {name!r} with shape {list(shape)}; "
-        f"expected [{num_images}, {size}, {output.channels}]."
+        f"expected [{', '.join(map(str, expected))}]."
       )
   return {name: np.asarray(predictions[name], np.float32) for name in peer.outputs}

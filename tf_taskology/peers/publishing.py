@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tf_taskology.datasets import observations
 from tf_taskology.peers import exporting, warmup
 from tf_taskology.tasks import task as task_lib
 
@@ -31,7 +32,8 @@ class Publisher:
   Args:
     export_dir: <export root>/<module>; its last part names the module.
     keep: newest versions kept.
-    example_images: uint8 [n, height, width, 3] (6 for pairs) for the warm-up record; one grey image if None.
+    example: inputs by field for the warm-up record, e.g. {"image": uint8 [n, height, width, 3]}; None for one that the
+      network takes.
     clock: seconds since the epoch.
 
   Raises:
@@ -42,7 +44,7 @@ class Publisher:
     self,
     export_dir: str,
     keep: int = 2,
-    example_images: np.ndarray | None = None,
+    example: Mapping[str, np.ndarray] | None = None,
     clock: Callable[[], float] = time.time,
   ):
     if keep < 1:
@@ -50,7 +52,7 @@ class Publisher:
     self.export_dir = os.path.abspath(export_dir)
     self.module = os.path.basename(self.export_dir)
     self._keep = keep
-    self._example_images = example_images
+    self._example = example
     self._clock = clock
     self._exporter = None
     self._exported = ()
@@ -133,8 +135,10 @@ class Publisher:
       logging.info(
         "Traced module %s for publishing in %.1f s.", self.module, time.monotonic() - started
       )
-    image_size = self._exporter.image_size
-    warmup.write(directory, [self._warmup_record(image_size, self._exporter.channels)])
+    observation, takes = observations.of_tasks(tasks), task_lib.takes_of(tasks)
+    example = self._example or observation.example(network, takes)
+    record = warmup.predict_record(self.module, exporting.PEER_SIGNATURE, example)
+    warmup.write(directory, [record])
     description = {
       "module": self.module,
       "step": step,
@@ -148,18 +152,13 @@ class Publisher:
         for task in tasks
         for name, output in task.outputs.items()
       },
-      "takes": task_lib.takes_of(tasks),
-      "image_size": list(image_size),
+      "observes": observation.name,
+      "takes": takes,
+      **observation.describe_network(network),
     }
     with open(os.path.join(directory, DESCRIPTION_FILE), "w") as file:
       json.dump(description, file, indent=2)
     self._exporter.write(directory, step, published_at)
-
-  def _warmup_record(self, image_size, channels):
-    images = self._example_images
-    if images is None:
-      images = np.full([1, *(size or 64 for size in image_size), channels], 128, np.uint8)
-    return warmup.predict_record(self.module, exporting.PEER_SIGNATURE, "image", images)
 
   def _remove_others(self, step):
     """Removes versions beyond the newest `keep`, and those numbered higher than the one just written."""

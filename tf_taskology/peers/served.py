@@ -29,8 +29,8 @@ class ServedPeer(peer.Peer):
     name: the peer module's name.
     targets: addresses of replicas, "host:port".
     outputs: what it answers, by name; see `peer.outputs_of`.
-    takes: "frame" or "pair".
-    mapping: None for a module that this system published; else how to ask a foreign model.
+    takes: see `Peer.takes`.
+    mapping: None for a module that this system published and that looks at images; else how to ask it.
     tls: None for a plain connection.
     retries: deadline, rounds and pauses.
     connect_limit_secs: how long `check` waits for a model server to listen.
@@ -68,12 +68,11 @@ class ServedPeer(peer.Peer):
 
   def predict(self, inputs):
     started = time.monotonic()
-    image = inputs["image"]
     request = predict_pb2.PredictRequest()
     self._name_model(request.model_spec)
-    request.inputs[self._mapping.image_input].CopyFrom(
-      decoding.to_proto(self._mapping.encode(image))
-    )
+    for name, array in self._mapping.request(inputs).items():
+      request.inputs[name].CopyFrom(decoding.to_proto(array))
+    num_asked = len(next(iter(inputs.values())))
     request.output_filter.extend(self._mapping.tensors())
     response = self._replicas.call("Predict", request)
     try:
@@ -81,9 +80,9 @@ class ServedPeer(peer.Peer):
     except ValueError as error:
       raise peer.WrongDtype(f"Peer {self.name!r} at {self.target}: {error}") from error
     version = response.model_spec.version.value
-    step, published_at = self._stamps(arrays, version, len(image))
+    step, published_at = self._stamps(arrays, version, num_asked)
     return peer.Answer(
-      predictions=peer.check_predictions(self, self._mapping.decode(arrays), len(image)),
+      predictions=peer.check_predictions(self, self._mapping.decode(arrays), num_asked),
       step=step,
       published_at=published_at,
       version=version,
@@ -101,12 +100,12 @@ class ServedPeer(peer.Peer):
     spec.name = self._mapping.model_name or self.name
     spec.signature_name = self._mapping.signature
 
-  def _stamps(self, arrays, version, num_images):
+  def _stamps(self, arrays, version, num_asked):
     """Step and publish time; of a model that does not know them, its version and when it was first seen."""
     if self._mapping.stamped:
       return arrays[exporting.STEP], arrays[exporting.PUBLISHED_AT]
     first_seen = self._first_seen.setdefault(version, self._time())
-    return np.full(num_images, version, np.int64), np.full(num_images, first_seen, np.float64)
+    return np.full(num_asked, version, np.int64), np.full(num_asked, first_seen, np.float64)
 
   def _metadata(self):
     """The model's signatures; waits for the server to listen and for the first version."""
@@ -140,15 +139,17 @@ class ServedPeer(peer.Peer):
     if name not in signatures:
       raise peer.WrongSignature(f"{where} has no signature {name!r}. It has: {sorted(signatures)}.")
     signature = signatures[name]
-    if list(signature.inputs) != [self._mapping.image_input]:
+    expected = self._mapping.inputs
+    if sorted(signature.inputs) != sorted(expected):
       raise peer.WrongSignature(
-        f"{where}: signature {name!r} takes {sorted(signature.inputs)}; expected ['{self._mapping.image_input}']."
+        f"{where}: signature {name!r} takes {sorted(signature.inputs)}; expected {sorted(expected)}."
       )
-    _check_dtype(
-      f"{where}: input {self._mapping.image_input!r}",
-      signature.inputs[self._mapping.image_input].dtype,
-      [tf.as_dtype(self._mapping.dtype).as_datatype_enum],
-    )
+    for field, dtype in expected.items():
+      _check_dtype(
+        f"{where}: input {field!r}",
+        signature.inputs[field].dtype,
+        [tf.as_dtype(dtype).as_datatype_enum],
+      )
     missing = sorted(set(self._mapping.tensors()) - set(signature.outputs))
     if missing:
       raise peer.WrongSignature(
@@ -164,9 +165,10 @@ class ServedPeer(peer.Peer):
     for name, output in self.outputs.items():
       shape = signature.outputs[name].tensor_shape
       sizes = [dim.size for dim in shape.dim]
-      if not shape.unknown_rank and (len(sizes) != 4 or sizes[3] not in (-1, output.channels)):
+      expected = [-1, *peer.answer_shape(self.takes, output)]
+      if not shape.unknown_rank and not peer.fits(sizes, expected):
         raise peer.WrongShape(
-          f"{where}: output {name!r} has shape {sizes}; expected [-1, height, width, {output.channels}] "
+          f"{where}: output {name!r} has shape {sizes}; expected [{', '.join(map(str, expected))}] "
           f"({output.unit})."
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tf_taskology.datasets import element
+from tf_taskology.datasets import observations
 from tf_taskology.peers import (
   peer as peer_lib,
   policy as policy_lib,
@@ -27,7 +27,8 @@ class PredictionStage:
 
   Batches {"mediator": {"image": [B, F, H, W, 3] uint8, ...}, ...} gain
     "peers": output name -> [B, F, height, width, channels] float32, zeros where a peer is not available; of peers that
-      take pairs [B, pairs, ...], in the order of `task.pairs`; height and width 1 where an output is per image;
+      take pairs [B, pairs, ...], in the order of `task.pairs`; height and width 1 where an output is per image. Point
+      clouds stand in the place of images where the batch has them (`datasets.observation`);
     "peers_info": peer name -> {"available": [B] float32, 0 or 1; "step": [B] int64; "published_at": [B] float64}.
   One request per peer and batch; several batches are asked at once; their order is kept. Put only `pipeline.timed`
   behind it: what it knows about waiting holds if the training loop takes batches straight from it.
@@ -44,7 +45,7 @@ class PredictionStage:
     self,
     peers: Sequence[peer_lib.Peer],
     policies: Mapping[str, policy_lib.Policy],
-    size: Sequence[int],
+    size: Sequence[int] | None,
     step_fn: Callable[[], int] = lambda: 0,
     parallel_calls: int = 8,
     prefetch: int = 2,
@@ -78,7 +79,7 @@ class PredictionStage:
         )
     self._peers = list(peers)
     self._policies = dict(policies)
-    self._size = tuple(size)
+    self._size = None if size is None else tuple(size)
     self._parallel_calls = parallel_calls
     self._prefetch = prefetch
     self._num_frames = num_frames
@@ -125,47 +126,62 @@ class PredictionStage:
 
   def _add(self, batch):
     """One batch with predictions; graph code."""
-    image = batch[MEDIATOR][element.IMAGE][:, : self._num_frames]
-    folded = {takes: element.fold(image, takes) for takes in {p.takes for p in self._peers}}
+    observation = observations.of_element(batch[MEDIATOR])
+    seen = {f: v[:, : self._num_frames] for f, v in observation.seen(batch[MEDIATOR]).items()}
+    batch_size, num_frames = next(iter(seen.values())).shape[:2]
+    folded = {takes: observation.fold(seen, takes) for takes in {p.takes for p in self._peers}}
     predictions, infos, ready_at = {}, {}, []
     for peer in self._peers:
-      count = element.count(peer.takes, image.shape[1])
-      names = list(peer.outputs)
+      fields = folded[peer.takes]
+      count = observation.count(peer.takes, num_frames)
+      shapes = {n: self._shape(peer, output, num_frames) for n, output in peer.outputs.items()}
       *values, available, step, published_at, ready = tf.numpy_function(
-        functools.partial(self._fetch, peer, count),
-        [folded[peer.takes]],
-        [*[tf.float32 for _ in names], tf.float32, tf.int64, tf.float64, tf.float64],
+        functools.partial(self._fetch, peer, count, shapes, tuple(fields)),
+        list(fields.values()),
+        [*[tf.float32 for _ in shapes], tf.float32, tf.int64, tf.float64, tf.float64],
         stateful=False,  # stateful ones run one after the other, and so would the peers
       )
-      for name, value in zip(names, values, strict=True):
-        value = self._at_size(value, peer.outputs[name])
-        unfolded = element.unfold_frames(value, count)
-        unfolded.set_shape([image.shape[0], *unfolded.shape[1:]])
-        predictions[name] = unfolded
+      answered = {
+        name: self._at_size(value, peer.outputs[name], shapes[name])
+        for name, value in zip(shapes, values, strict=True)
+      }
+      for name, value in observation.unfold(answered, peer.takes, num_frames).items():
+        value.set_shape([batch_size, *value.shape[1:]])
+        predictions[name] = value
       info = {"available": available, "step": step, "published_at": published_at}
       for value in info.values():
-        value.set_shape([image.shape[0]])
+        value.set_shape([batch_size])
       infos[peer.name] = info
       ready_at.append(ready)
     return {**batch, PEERS: predictions, PEERS_INFO: infos, _READY_AT: tf.stack(ready_at)}
 
-  def _at_size(self, value, output):
-    if output.per_image:
-      return tf.ensure_shape(value, [None, 1, 1, output.channels])
-    value.set_shape([None, None, None, output.channels])
-    value = tf.cond(
-      tf.reduce_all(tf.shape(value)[1:3] == tf.constant(self._size)),
-      lambda: value,
-      lambda: resizing.prediction(value, self._size, output),
-    )
-    return tf.ensure_shape(value, [None, *self._size, output.channels])
+  def _shape(self, peer, output, num_frames):
+    """Shape of an output in the batches, without the axis of what was asked about."""
+    size = output.fixed_size or self._size
+    if size is None:
+      raise ValueError(
+        f"PredictionStage needs a size for outputs of peer {peer.name!r} that have none of their own."
+      )
+    frames = [1 if output.per_sample else num_frames] if peer.takes == "sequence" else []
+    return (*frames, *size, output.channels)
 
-  def _fetch(self, peer, count, folded):
-    """Asks one peer about one batch, `count` images or pairs a sample; runs in a thread of the pipeline."""
-    batch_size = len(folded) // count
+  def _at_size(self, value, output, shape):
+    if output.fixed_size is None:
+      value.set_shape([None, None, None, output.channels])
+      value = tf.cond(
+        tf.reduce_all(tf.shape(value)[1:3] == tf.constant(self._size)),
+        lambda: value,
+        lambda: resizing.prediction(value, self._size, output),
+      )
+    return tf.ensure_shape(value, [None, *shape])
+
+  def _fetch(self, peer, count, shapes, fields, *folded):
+    """Asks one peer about one batch, `count` answers a sample; runs in a thread of the pipeline."""
+    num_asked = len(folded[0])
+    batch_size = num_asked // count
     try:
       answer = self._policies[peer.name].answer(
-        peer, {"image": folded}, self.records[peer.name], self._closed
+        peer, dict(zip(fields, folded, strict=True)), self.records[peer.name], self._closed
       )
     except peer_lib.PeerClosed:
       answer = None  # nobody gets this batch: a closed stage ends its dataset
@@ -173,15 +189,10 @@ class PredictionStage:
       self.failure = self.failure or error
       raise
     if answer is None:
-      values = [
-        np.zeros(
-          [len(folded), *((1, 1) if output.per_image else self._size), output.channels], np.float32
-        )
-        for output in peer.outputs.values()
-      ]
+      values = [np.zeros([num_asked, *shape], np.float32) for shape in shapes.values()]
       step, published_at = np.zeros(batch_size, np.int64), np.zeros(batch_size, np.float64)
     else:
-      values = [answer.predictions[name] for name in peer.outputs]
+      values = [answer.predictions[name] for name in shapes]
       # A server may answer one request from two versions: a sample is as old as its oldest frame.
       step = answer.step.reshape(batch_size, count).min(axis=1)
       published_at = answer.published_at.reshape(batch_size, count).min(axis=1)

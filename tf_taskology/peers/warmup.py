@@ -1,6 +1,7 @@
 """Warm-up records: requests that a model server replays before it calls a version available."""
 
 import os
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -12,19 +13,19 @@ EXTRA_ASSETS = "assets.extra"
 FILE_NAME = "tf_serving_warmup_requests"
 
 
-def predict_record(model_name: str, signature: str, input_name: str, images: np.ndarray) -> bytes:
+def predict_record(model_name: str, signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
   """One serialized PredictionLog.
 
   Args:
     model_name: name of the model in the request.
     signature: signature to warm up.
-    input_name: name of its image input.
-    images: uint8 [n, height, width, 3] (6 for pairs); take the batch size that real requests have.
+    inputs: its inputs by name; take the batch size that real requests have.
   """
   request = predict_pb2.PredictRequest()
   request.model_spec.name = model_name
   request.model_spec.signature_name = signature
-  request.inputs[input_name].CopyFrom(decoding.to_proto(images))
+  for name, array in inputs.items():
+    request.inputs[name].CopyFrom(decoding.to_proto(array))
   log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
   return log.SerializeToString()
 

@@ -38,13 +38,15 @@ class ExportedModel(model.Model):
     }
 
   def predict(self, signature, batch):
-    dtype = tf.string if signature.takes == model.ENCODED else tf.uint8
-    tensors = {signature.input_name: tf.constant(batch, dtype)}
+    tensors = {
+      name: tf.constant(value, tf.as_dtype(signature.inputs[name].dtype))
+      for name, value in signature.feeds(batch).items()
+    }
     try:
       outputs = self._model.signatures[signature.name](**tensors)
     except tf.errors.InvalidArgumentError as error:
       # Only its first line says what is wrong; the rest are places in the graph.
-      raise model.ModelError(f"{self.title} refused the images: {_reason(error)}") from error
+      raise model.ModelError(f"{self.title} refused the inputs: {_reason(error)}") from error
     return model.Answer({n: np.array(value) for n, value in outputs.items()}, self._version)
 
   def close(self):

@@ -49,24 +49,31 @@ class Header:
   is_plain_jpeg: bool
 
 
-def find(places: Sequence[str], exclude: str | None = None) -> list[ImageFile]:
+def find(
+  places: Sequence[str],
+  exclude: str | None = None,
+  endings: tuple[str, ...] = ENDINGS,
+  what: str = "images",
+) -> list[ImageFile]:
   """The image files at some places, in natural order (9 before 10).
 
   Args:
     places: files, folders (with all that is below them) or patterns such as "frames/*.jpg".
     exclude: a folder that is left out, with all that is below it.
+    endings: of the files.
+    what: what they are called in messages; also the name of the flag.
 
   Raises:
     ValueError: a place does not exist or has no images, or two images would get one name.
   """
   if not places:
-    raise ValueError("No images were named: give --images=<file, folder or pattern>.")
+    raise ValueError(f"No {what} were named: give --{what}=<file, folder or pattern>.")
   found: dict[str, tuple[str, str]] = {}
   for place in places:
-    images = [each for each in _at(place) if not _is_below(each[0], exclude)]
+    images = [each for each in _at(place, endings) if not _is_below(each[0], exclude)]
     if not images:
       raise ValueError(
-        f"There are no images in {place!r}. Expected files that end in {', '.join(ENDINGS)}."
+        f"There are no {what} in {place!r}. Expected files that end in {', '.join(endings)}."
       )
     found.update({os.path.abspath(path): (path, name) for path, name in images})
   return _named(found.values())
@@ -144,26 +151,26 @@ def _explained(path):
     raise BadImage(f"Cannot read image {path!r}: {reason or type(error).__name__}.") from error
 
 
-def _at(place) -> Iterable[tuple[str, str]]:
+def _at(place, endings) -> Iterable[tuple[str, str]]:
   """(path, path below the named folder) of the images at one place."""
   if os.path.isfile(place):
     return [(place, os.path.basename(place))]
   if os.path.isdir(place):
-    return _below(place)
+    return _below(place, endings)
   matches = sorted(glob.glob(place, recursive=True), key=_natural)
   if not matches:
     raise ValueError(f"There is no file or folder {place!r}.")
-  return [(path, os.path.basename(path)) for path in matches if path.lower().endswith(ENDINGS)]
+  return [(path, os.path.basename(path)) for path in matches if path.lower().endswith(endings)]
 
 
-def _below(folder):
+def _below(folder, endings):
   paths = []
   for parent, folders, files in os.walk(folder):
     folders[:] = [name for name in folders if not name.startswith(".")]
     paths += [
       os.path.join(parent, name)
       for name in files
-      if name.lower().endswith(ENDINGS) and not name.startswith(".")
+      if name.lower().endswith(endings) and not name.startswith(".")
     ]
   return [(path, os.path.relpath(path, folder)) for path in sorted(paths, key=_natural)]
 

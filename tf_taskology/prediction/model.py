@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-IMAGE, PAIR, ENCODED = "image", "pair", "encoded"
+IMAGE, PAIR, ENCODED, POINTS = "image", "pair", "encoded", "points"
 DEFAULT_SIGNATURE, JPEG_SIGNATURE = "serving_default", "serving_jpeg"
 
 
@@ -47,8 +47,11 @@ class Signature:
     """What its input is; None for anything but these.
 
     IMAGE: one uint8 [n, height, width, 3]. PAIR: one uint8 [n, height, width, 6], a frame and the one after it.
-    ENCODED: one string [n], image files.
+    ENCODED: one string [n], image files. POINTS: "points" float32 [n, points, channels] and "num_points" int32 [n].
     """
+    kinds = {name: (t.dtype, t.shape and len(t.shape)) for name, t in self.inputs.items()}
+    if kinds == {"points": ("float32", 3), "num_points": ("int32", 1)}:
+      return POINTS
     if len(self.inputs) != 1:
       return None
     (tensor,) = self.inputs.values()
@@ -63,6 +66,10 @@ class Signature:
   def input_name(self) -> str:
     """The name of the only input."""
     return next(iter(self.inputs))
+
+  def feeds(self, batch) -> Mapping:
+    """A batch, as `Model.predict` has it, by the names of the inputs."""
+    return batch if self.takes == POINTS else {self.input_name: batch}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +97,13 @@ class Model(abc.ABC):
   signatures: Mapping[str, Signature]
 
   @abc.abstractmethod
-  def predict(self, signature: Signature, batch: np.ndarray | Sequence[bytes]) -> Answer:
-    """Runs a signature on images, uint8 [n, height, width, 3 or 6], or on n encoded ones of one size."""
+  def predict(
+    self, signature: Signature, batch: np.ndarray | Sequence[bytes] | Mapping[str, np.ndarray]
+  ) -> Answer:
+    """Runs a signature on images, uint8 [n, height, width, 3 or 6], on n encoded ones of one size, or on point clouds.
+
+    Point clouds are {"points": float32 [n, points, channels], "num_points": int32 [n]}.
+    """
 
   @abc.abstractmethod
   def close(self) -> None:
@@ -103,7 +115,7 @@ class Choice:
   """Which signatures to call.
 
   Attributes:
-    image: for decoded images.
+    image: for decoded images, or for point clouds.
     encoded: for JPEG files as they are; None if the model decodes none.
   """
 
@@ -114,6 +126,11 @@ class Choice:
   def takes_pairs(self) -> bool:
     """Whether the model looks at two frames at a time."""
     return self.image is not None and self.image.takes == PAIR
+
+  @property
+  def points(self) -> Signature | None:
+    """The signature, if it takes point clouds."""
+    return self.image if self.image is not None and self.image.takes == POINTS else None
 
   @property
   def outputs(self) -> Mapping[str, Tensor]:
@@ -142,7 +159,7 @@ def choose(model: Model, wanted: str | None = None) -> Choice:
     taken = ", ".join(f"{key}: {t.dtype} {_shape(t.shape)}" for key, t in signature.inputs.items())
     raise ModelError(
       f"Signature {name!r} of {model.title} takes {taken or 'nothing'}; expected one input, uint8 "
-      "[n, height, width, 3 or 6] or string [n]."
+      "[n, height, width, 3 or 6] or string [n], or points float32 [n, points, channels] and num_points int32 [n]."
     )
   if wanted:
     is_encoded = signature.takes == ENCODED

@@ -42,11 +42,10 @@ class ServedModel(model.Model):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = self._name
     request.model_spec.signature_name = signature.name
-    if signature.takes == model.ENCODED:
-      proto = tf.make_tensor_proto(list(batch), tf.string)
-    else:
-      proto = decoding.to_proto(batch)
-    request.inputs[signature.input_name].CopyFrom(proto)
+    for name, value in signature.feeds(batch).items():
+      encoded = signature.takes == model.ENCODED
+      proto = tf.make_tensor_proto(list(value), tf.string) if encoded else decoding.to_proto(value)
+      request.inputs[name].CopyFrom(proto)
     response = self._replicas.call("Predict", request)
     try:
       outputs = {name: decoding.to_array(value) for name, value in response.outputs.items()}

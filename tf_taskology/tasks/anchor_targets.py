@@ -81,7 +81,10 @@ def assign(
   shape = tf.concat([tf.shape(boxes)[:1], anchors.shape], axis=0)
   best, index = tf.zeros(shape), tf.zeros(shape, tf.int32)
   forced, doubtful = tf.fill(shape, -1), tf.zeros(shape, tf.bool)
-  count = tf.shape(boxes)[1]
+  # Padding lies behind the boxes of most samples: no time is lost on what is behind the last of all.
+  used = tf.reduce_any(classes != PADDING, axis=0)
+  count = tf.reduce_max(tf.where(used, tf.range(1, tf.shape(boxes)[1] + 1), 0))
+  count = tf.maximum(count, 0)  # the largest of no boxes at all is the smallest integer
 
   def add_box(i, best, index, forced, doubtful):
     iou = _iou(anchors, rectangles[:, i])

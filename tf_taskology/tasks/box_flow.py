@@ -24,6 +24,7 @@ class BoxFlow(task_lib.Task):
   """
 
   name = "box_flow"
+  observes = "points"
   takes = "sequence"
 
   def __init__(
@@ -69,8 +70,13 @@ class BoxFlow(task_lib.Task):
     each = 1 if self._shared else self._anchors.per_cell
     unit = "x, y in metres, heading in radians, to each later frame"
     return {
+      # Half precision is off by half a centimetre at ten metres.
       BOX_FLOW: task_lib.Output(
-        each * (self._num_frames - 1) * 3, unit, missing=float("nan"), peer_dtype="float32"
+        each * (self._num_frames - 1) * 3,
+        unit,
+        missing=float("nan"),
+        grid=self._anchors.shape[:2],
+        per_sample=True,
       )
     }
 
@@ -86,21 +92,22 @@ class BoxFlow(task_lib.Task):
     scale = tf.tile(scale, [1, self._num_frames - 1, 1])
     return {BOX_FLOW: raw * tf.reshape(scale, [-1])}
 
-  def targets(
-    self, boxes: tf.Tensor, classes: tf.Tensor, tracks: tf.Tensor
-  ) -> dict[str, tf.Tensor]:
+  @property
+  def reads(self):
+    return ("boxes", "classes", "tracks")
+
+  def targets(self, labels):
     """Labels of boxes in a common frame of reference; see `anchor_targets.track_flow`.
 
     Args:
-      boxes: [batch, frames, n, 7] float32.
-      classes: [batch, frames, n] int.
-      tracks: [batch, frames, n] int.
+      labels: "boxes" [batch, frames, n, 7] float32, "classes" and "tracks" [batch, frames, n] int.
 
     Returns:
-      {"box_flow": [batch, rows, columns, channels] float32}, NaN where nothing is to be learnt:
+      {"box_flow": [batch, 1, rows, columns, channels] float32}, NaN where nothing is to be learnt:
       at anchors without a box, and in frames in which the vehicle has none. With `shared` a cell
       learns the flow of the first of its anchors that has one.
     """
+    boxes, classes, tracks = (labels[name] for name in self.reads)
     assignment = anchor_targets.assign(
       self._anchors, boxes[:, 0], classes[:, 0], self._positive_iou, self._negative_iou
     )
@@ -110,7 +117,7 @@ class BoxFlow(task_lib.Task):
     if self._shared:
       first = tf.argmax(assignment.positive, axis=-1)
       flow = tf.gather(flow, first[..., tf.newaxis], batch_dims=3)
-    return {BOX_FLOW: tf.reshape(flow, [-1, *flow.shape[1:3], self.raw_channels])}
+    return {BOX_FLOW: tf.reshape(flow, [-1, 1, *flow.shape[1:3], self.raw_channels])}
 
   def loss(self, labels, predictions):
     """Term "flow": smooth L1 in anchor units at positive anchors, by the number of them."""

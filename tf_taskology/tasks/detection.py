@@ -1,6 +1,7 @@
 """Detection of boxes in point clouds: classes, residuals and directions at anchors."""
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -23,10 +24,12 @@ class Detection(task_lib.Task):
     box_residuals: [..., per_cell * 7], see `boxes.encode`. The heading is known up to 180 degrees.
     box_directions: [..., per_cell * 2] logits of `anchor_targets.direction_bin`.
 
-  Labels have the same shapes (`targets` makes them of boxes): 1 and 0 for logits and directions.
+  Labels have the same shapes (`targets` makes them of boxes): 1 and 0 for logits and directions. Published, a
+  detector answers boxes (`decoder`).
   """
 
   name = "detection"
+  observes = "points"
 
   def __init__(
     self,
@@ -37,6 +40,7 @@ class Detection(task_lib.Task):
     class_weight: float = 1.0,
     box_weight: float = 2.0,
     direction_weight: float = 0.2,
+    decoder: Callable[[task_lib.Tensors], dict[str, tf.Tensor]] | None = None,
   ):
     """Detection.
 
@@ -48,6 +52,8 @@ class Detection(task_lib.Task):
       class_weight: of the focal loss.
       box_weight: of the smooth L1 of residuals.
       direction_weight: of the cross entropy of directions.
+      decoder: makes boxes of predictions [batch, rows, columns, channels]: a `box_decoding.BoxDecoder` of the same
+        anchors. None: predictions are published as they are.
 
     Raises:
       ValueError: no classes.
@@ -58,6 +64,7 @@ class Detection(task_lib.Task):
     self._num_classes = num_classes
     self._positive_iou, self._negative_iou = positive_iou, negative_iou
     self._weights = (class_weight, box_weight, direction_weight)
+    self._decoder = decoder
 
   @property
   def anchors(self) -> anchors_lib.Anchors:
@@ -69,16 +76,19 @@ class Detection(task_lib.Task):
 
   @property
   def outputs(self):
-    n = self._anchors.per_cell
+    n, grid = self._anchors.per_cell, self._anchors.shape[:2]
     return {
-      BOX_LOGITS: task_lib.Output(n * self._num_classes, "logits of sigmoids", missing=-1.0),
+      BOX_LOGITS: task_lib.Output(
+        n * self._num_classes, "logits of sigmoids", missing=-1.0, grid=grid
+      ),
+      # Half precision moves a box by a millimetre or two.
       BOX_RESIDUALS: task_lib.Output(
         n * boxes_lib.SIZE,
         "x, y in anchor diagonals, z in heights, log sizes, radians",
         missing=float("nan"),
-        peer_dtype="float32",
+        grid=grid,
       ),
-      BOX_DIRECTIONS: task_lib.Output(n * 2, "logits of two bins", missing=-1.0),
+      BOX_DIRECTIONS: task_lib.Output(n * 2, "logits of two bins", missing=-1.0, grid=grid),
     }
 
   @property
@@ -92,28 +102,44 @@ class Detection(task_lib.Task):
     predictions[BOX_LOGITS] += math.log(_PRIOR / (1 - _PRIOR))
     return predictions
 
-  def targets(self, boxes: tf.Tensor, classes: tf.Tensor) -> dict[str, tf.Tensor]:
+  @property
+  def reads(self):
+    return ("boxes", "classes")
+
+  def targets(self, labels):
     """Labels of boxes.
 
     Args:
-      boxes: [batch, n, 7] float32.
-      classes: [batch, n] int, see `anchor_targets.assign`.
+      labels: "boxes" [batch, frames, n, 7] float32, "classes" [batch, frames, n] int, see `anchor_targets.assign`.
 
     Returns:
-      Labels by output name, [batch, rows, columns, channels] float32.
+      Labels by output name, [batch, frames, rows, columns, channels] float32.
     """
+    boxes, classes = labels["boxes"], labels["classes"]
+    frames = boxes.shape[1]
+    boxes = tf.reshape(boxes, [-1, *boxes.shape[2:]])
     assignment = anchor_targets.assign(
-      self._anchors, boxes, classes, self._positive_iou, self._negative_iou
+      self._anchors,
+      boxes,
+      tf.reshape(classes, [-1, classes.shape[2]]),
+      self._positive_iou,
+      self._negative_iou,
     )
     found = assignment.classes[..., tf.newaxis]
     one_hot = tf.cast(found == tf.range(1, self._num_classes + 1), tf.float32)
     bins = anchor_targets.directions(assignment, boxes)[..., tf.newaxis]
-    labels = {
+    made = {
       BOX_LOGITS: tf.where(found >= 0, one_hot, -1.0),
       BOX_RESIDUALS: anchor_targets.residuals(self._anchors, assignment, boxes),
       BOX_DIRECTIONS: tf.where(bins >= 0, tf.cast(bins == tf.range(2), tf.float32), -1.0),
     }
-    return {name: _flatten(value) for name, value in labels.items()}
+    return {
+      name: tf.reshape(value, [-1, frames, *self._anchors.shape[:2], self.outputs[name].channels])
+      for name, value in made.items()
+    }
+
+  def answers(self, predictions):
+    return dict(predictions) if self._decoder is None else self._decoder(predictions)
 
   def loss(self, labels, predictions):
     """Terms "class", "box" and "direction", weighed and normalised as in `anchor_losses`."""
@@ -160,11 +186,6 @@ class Detection(task_lib.Task):
     predicted = _samples(predictions[BOX_RESIDUALS], boxes_lib.SIZE)[..., :2]
     error = tf.norm(tf.where(known, predicted - truth, 0.0), axis=-1) * self._anchors.diagonals
     return error, tf.cast(known[..., 0], tf.float32)
-
-
-def _flatten(value):
-  """[batch, rows, columns, per_cell, channels] -> [batch, rows, columns, per_cell * channels]."""
-  return tf.reshape(value, [-1, *value.shape[1:3], value.shape[3] * value.shape[4]])
 
 
 def _samples(value, channels):

@@ -23,6 +23,9 @@ class Output:
       normals of a depth map come from small differences of large numbers.
     label_channels: size of the last axis of labels where it is not `channels`: 1 where predictions are logits of
       classes and labels class numbers. Class numbers may come as uint8, all other labels as float32.
+    grid: (height, width) where the task itself fixes them, as anchors do; it is never resized.
+    per_sample: whether it holds of the sample as a whole: its axis of frames has length 1. Only tasks that take a
+      sequence have such outputs.
   """
 
   channels: int
@@ -31,13 +34,21 @@ class Output:
   peer_dtype: str = "float16"
   per_image: bool = False
   label_channels: int | None = None
+  grid: tuple[int, int] | None = None
+  per_sample: bool = False
+
+  @property
+  def fixed_size(self) -> tuple[int, int] | None:
+    """(height, width) of an output that is never resized; None for those at a network's resolution."""
+    return (1, 1) if self.per_image else self.grid
 
 
 class Task(abc.ABC):
   """One prediction problem. A subclass is one file and states five things:
 
-  1. `name`, and `takes`: whether it answers for a "frame" or for a "pair" of frames. Networks and peers see
-     frames (or pairs, in the order of `pairs`) folded into the batch axis, [n, H, W, 3] (or 6).
+  1. `name`; `observes`: what it looks at, "image" or "points" (`datasets.observation`); and `takes`: whether it
+     answers for a "frame", for a "pair" of frames or for the whole "sequence". Networks and peers see frames (or
+     pairs, in the order of `pairs`) folded into the batch axis, [n, H, W, 3] (or 6); sequences as they are.
   2. `outputs`: prediction tensors by name. Names are unique across tasks, so predictions of several tasks
      live in one flat dictionary.
   3. `raw_channels` and `decode`: how many channels a network's head must give and what they mean. Networks
@@ -46,10 +57,15 @@ class Task(abc.ABC):
      a sample without labels is all missing and must weigh nothing.
   5. `metrics`: Keras metrics that are fed `(labels, predictions)` during training.
 
+  Where labels of data sets are not what the network learns (boxes, but targets at anchors), a task also says what it
+  `reads` and makes `targets` of it, in the input pipeline. And where people want something else than predictions,
+  `answers` makes it inside the published model.
+
   All tensors are [batch, frames or pairs, height, width, channels]; labels come at the predictions' resolution.
   """
 
   name: str
+  observes: str = "image"
   takes: str = "frame"
 
   @property
@@ -74,6 +90,19 @@ class Task(abc.ABC):
   def metrics(self) -> "dict[str, TaskMetric]":
     """Fresh metrics by name."""
 
+  @property
+  def reads(self) -> tuple[str, ...]:
+    """Names of a data set's labels that `targets` makes this task's labels of."""
+    return tuple(self.outputs)
+
+  def targets(self, labels: Tensors) -> dict[str, tf.Tensor]:
+    """Labels by output name, [batch, frames, ...], of what a data set gives, those that the task `reads`."""
+    return {name: labels[name] for name in self.outputs}
+
+  def answers(self, predictions: Tensors) -> dict[str, tf.Tensor]:
+    """What production gets in place of predictions, by name: [batch, ...] of predictions [batch, ...]."""
+    return dict(predictions)
+
   def sample_weights(self, labels: Tensors) -> tf.Tensor:
     """Which pixels of the first output have a label: [batch, frames, height, width, 1] float32, 0 or 1."""
     name, output = next(iter(self.outputs.items()))
@@ -95,17 +124,35 @@ class TaskMetric(tf.keras.metrics.Mean):
 
 
 def takes_of(tasks: Sequence[Task]) -> str:
-  """What the tasks of one module take, "frame" or "pair".
+  """What the tasks of one module take together: "frame", "pair" or "sequence".
+
+  Tasks that take a frame go with those that take a sequence: the module gets sequences, and answers for each frame.
 
   Raises:
-    ValueError: they do not all take the same.
+    ValueError: they take what does not go together.
   """
   taken = {task.name: task.takes for task in tasks}
-  if len(set(taken.values())) != 1 or not set(taken.values()) <= {"frame", "pair"}:
-    raise ValueError(
-      f"The tasks of a module must all take 'frame' or all take 'pair'. Received: {taken}."
-    )
-  return tasks[0].takes
+  kinds = set(taken.values())
+  if len(kinds) == 1 and kinds <= {"frame", "pair", "sequence"}:
+    return tasks[0].takes
+  if kinds == {"frame", "sequence"}:
+    return "sequence"
+  raise ValueError(
+    "The tasks of a module must all take 'frame', or all take 'pair', or each 'frame' or 'sequence'. "
+    f"Received: {taken}."
+  )
+
+
+def observes_of(tasks: Sequence[Task]) -> str:
+  """What the tasks of one module look at, e.g. "image".
+
+  Raises:
+    ValueError: they do not all look at the same.
+  """
+  observed = {task.name: task.observes for task in tasks}
+  if len(set(observed.values())) != 1:
+    raise ValueError(f"The tasks of a module must all observe the same. Received: {observed}.")
+  return tasks[0].observes
 
 
 def pairs(num_frames: int) -> tuple[tuple[int, int], ...]:

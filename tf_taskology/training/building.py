@@ -2,7 +2,16 @@
 
 import tensorflow as tf
 
+from tf_taskology.datasets import observations
 from tf_taskology.training import experiment, module as module_lib, strategy
+
+
+def network(collective: experiment.Collective, spec: experiment.ModuleSpec) -> tf.keras.Model:
+  """The module's network with fresh weights."""
+  source = collective.source_of(spec)
+  observation = observations.of_tasks(spec.tasks)
+  observation.check_source(source)
+  return observation.build(spec.network, spec.tasks, source)
 
 
 def build(
@@ -18,13 +27,13 @@ def build(
   settings = collective.training
   tf.keras.utils.set_random_seed(settings.seed + 1000 * collective.modules.index(spec))
   with strategy.precision(settings.precision):
-    network = spec.network(spec.tasks, collective.image_size(spec))
+    built = network(collective, spec)
   optimizer = spec.optimization.build()
   if settings.precision == "mixed_float16":
     optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
   peers = collective.peers_of(spec)
   module = module_lib.Module(
-    network,
+    built,
     spec.tasks,
     () if isolated else collective.relations_of(spec),
     name=spec.name,
@@ -32,5 +41,5 @@ def build(
     xla_losses=settings.xla_losses,
   )
   module.compile(optimizer=optimizer, steps_per_execution=settings.steps_per_execution)
-  module.optimizer.build(network.trainable_variables)
+  module.optimizer.build(built.trainable_variables)
   return module

@@ -14,6 +14,9 @@ from tf_taskology.training import experiment
 # Heads a configuration that a run has kept: there, bindings of included files are no different from the file's own.
 _KEPT = "# Kept by a run: its own bindings and those of all included files.\n"
 
+# How gin ends its messages.
+_PLACE = r'\s*In (?:file "(?P<file>[^"]+)",|bindings string) line (?P<line>\d+)\s*\n(?P<text>.*)\Z'
+
 
 class ConfigError(ValueError):
   """A configuration that cannot be used. The message is written for the person who wrote it."""
@@ -88,8 +91,16 @@ def _find(path: str) -> str:
 
 
 def _explain(error: Exception) -> str:
-  """The error's own sentence, with the nearest valid name where a name was not found."""
+  """The error's own sentence, the nearest valid name where a name was not found, and where it stands."""
   message = str(error).strip()
+  place = re.search(_PLACE, message)
+  if place is None:
+    return _hinted(message)
+  where = f"{place['file']}, line {place['line']}" if place["file"] else "--gin_binding"
+  return f"{_hinted(message[: place.start()])} ({where}: {place['text'].strip()})"
+
+
+def _hinted(message: str) -> str:
   unknown = re.search(r"No configurable matching '([^']+)'", message)
   if unknown:
     return f"{message}{_nearest(unknown.group(1), _configurables())}"

@@ -20,9 +20,9 @@ def describe(collective: experiment.Collective, config_text: str) -> dict:
   """What one has to know of a collective to run it elsewhere.
 
   Returns:
-    modules: [{name, peers, outputs, batch_size}]; steps; strategy; tls_root_certificates; mediator: {batch_size,
-    num_frames} or None, whose product is the largest request to a peer (pairs count as frames there); config: the
-    configuration in one piece.
+    modules: [{name, peers, outputs, batch_size, strategy, cpu_share}]; steps; strategy (of modules without their own);
+    tls_root_certificates; mediator: {batch_size, num_frames} or None, whose product is the largest request to a peer
+    (pairs count as frames there); config: the configuration in one piece.
   """
   peers = {module.name: module.peers for module in plan_lib.LaunchPlan.of(collective).modules}
   frames = max(1, consistency_loss.frames_read(collective.consistency))
@@ -35,6 +35,8 @@ def describe(collective: experiment.Collective, config_text: str) -> dict:
         "peers": list(peers[spec.name]),
         "outputs": list(spec.outputs),
         "batch_size": spec.batch_size,
+        "strategy": collective.strategy_of(spec),
+        "cpu_share": float(spec.cpu_share),
       }
       for spec in collective.modules
     ],

@@ -36,12 +36,7 @@ def module_batches(
     raise ValueError(
       f"Module {spec.name!r} has no labelled data and no consistency loss: nothing trains it."
     )
-  dataset = tf.data.Dataset.zip(parts)
-  if spec.dedicated is not None:
-    dataset = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
-  if fetch is not None:
-    dataset = _augment(dataset, collective.mediator.augmentation, "mediator", seed + 1)
-  dataset = _with_options(dataset.prefetch(2))
+  dataset = _with_options(tf.data.Dataset.zip(parts).prefetch(2))
   return pipeline.timed(dataset if fetch is None else fetch(dataset), _num_workers(input_context))
 
 
@@ -61,21 +56,19 @@ def synchronous_batches(
   for spec in collective.modules:
     if spec.dedicated is None:
       continue
-    dataset = tf.data.Dataset.zip(
+    parts[spec.name] = tf.data.Dataset.zip(
       {"dedicated": dedicated_batches(collective, spec, seed, input_context)}
     )
-    parts[spec.name] = _augment(dataset, spec.augmentation, "dedicated", seed + 2)
   losses = [loss for loss in collective.consistency if loss.weights]
   if losses:
-    mediator = mediator_batches(collective, losses, seed, input_context)
-    parts["mediator"] = _augment(mediator, collective.mediator.augmentation, None, seed + 1)
+    parts["mediator"] = mediator_batches(collective, losses, seed, input_context)
   dataset = _with_options(tf.data.Dataset.zip(parts).prefetch(4))
   return pipeline.timed(dataset if fetch is None else fetch(dataset), _num_workers(input_context))
 
 
 def dedicated_batches(collective, spec, seed, input_context=None) -> tf.data.Dataset:
-  """A module's labelled batches."""
-  return pipeline.training_batches(
+  """A module's labelled batches, with what its tasks learn as labels."""
+  dataset = pipeline.training_batches(
     spec.dedicated,
     split="train",
     batch_size=_per_replica(spec.batch_size, input_context),
@@ -85,12 +78,15 @@ def dedicated_batches(collective, spec, seed, input_context=None) -> tf.data.Dat
     seed=seed,
     input_context=input_context,
   )
+  # Boxes move with the points that an augmentation moves, so what is learnt of them comes after it.
+  dataset = _augment(dataset, spec.augmentation, seed + 2)
+  return pipeline.with_targets(dataset, collective.label_tasks(spec))
 
 
 def mediator_batches(collective, losses, seed, input_context=None) -> tf.data.Dataset:
   """Unlabelled batches, with what the consistency losses read of them."""
   mediator = collective.mediator
-  return pipeline.training_batches(
+  dataset = pipeline.training_batches(
     mediator.source,
     split=mediator.split,
     batch_size=_per_replica(mediator.batch_size, input_context),
@@ -100,12 +96,11 @@ def mediator_batches(collective, losses, seed, input_context=None) -> tf.data.Da
     seed=seed,
     input_context=input_context,
   )
+  return _augment(dataset, mediator.augmentation, seed + 1)
 
 
-def _augment(dataset, augmentation, part, seed):
-  if augmentation is None:
-    return dataset
-  return pipeline.augmented(dataset, augmentation, part, seed)
+def _augment(dataset, augmentation, seed):
+  return dataset if augmentation is None else pipeline.augmented(dataset, augmentation, seed)
 
 
 def _per_replica(batch_size, input_context):

@@ -21,7 +21,8 @@ _SILENT_SECS = 15.0  # A trainer writes its status about once per second while i
 _NUM_MESSAGES = 5
 _MESSAGE_LENGTH = 300
 _ERROR_LINE = re.compile(r"[\w.]*(Error|Exception)\b.*: ")  # The end of a traceback.
-_STYLES = {"training": "green", "done": "green", "failed": "bold red", "waiting": "yellow"}
+_STYLES = dict.fromkeys(("training", status_lib.PUBLISHING, "done"), "green")
+_STYLES |= {"failed": "bold red", "waiting": "yellow"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +92,8 @@ def trainer_state(process: str, status: status_lib.Status | None, now: float) ->
     return process
   if status is None:
     return "starting"
+  if status.state == "training" and status.message == status_lib.PUBLISHING:
+    return status_lib.PUBLISHING
   if status.state == "training" and now - status.time > _SILENT_SECS:
     return f"silent {duration(now - status.time)}"
   return status.state
@@ -123,7 +126,7 @@ def module_line(module: ModuleView, now: float, started_at: float) -> str:
   parts = [f"{duration(now - started_at):>6}", module.name, module.state]
   if module.status:
     status = module.status
-    if status.message:
+    if _says_more(module):
       parts[-1] += f" ({one_line(status.message)})"
     parts.append(f"step {_step(status)}")
     parts.append(f"{_rate(status)} steps/s")
@@ -148,7 +151,7 @@ def render(view: View, now: float) -> rich.console.Group:
   if any(_terms(module) for module in view.modules):
     sections += [_loss_table(view.modules), ""]
   for module in view.modules:
-    if module.status and module.status.message:
+    if _says_more(module):
       text = f"{module.name}: {one_line(module.status.message)}"
       sections.append(rich.text.Text(text, style="yellow"))
   for at, text in list(view.messages)[-_NUM_MESSAGES:]:
@@ -156,6 +159,11 @@ def render(view: View, now: float) -> rich.console.Group:
     sections.append(rich.text.Text(f"{clock}  {text}", style="dim"))
   sections.append(rich.text.Text(_where(view)))
   return rich.console.Group(*sections)
+
+
+def _says_more(module):
+  """Whether the trainer's message says what its state does not."""
+  return module.status and module.status.message not in ("", module.state)
 
 
 def _step(status):

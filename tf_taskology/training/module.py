@@ -8,7 +8,8 @@
   peers_info   peer name -> {available, step, published_at: [batch]}      what is known of them
   waiting_secs [batch]                                                    how long the step waited for this batch
 
-Peers' predictions are data: nothing here knows where they come from.
+Of point clouds, parts have points and num_points in place of image and intrinsics (`datasets.observation`). Peers'
+predictions are data: nothing here knows where they come from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from tf_taskology.consistency import consistency_loss
-from tf_taskology.datasets import element
+from tf_taskology.datasets import element, observations
 from tf_taskology.tasks import task as task_lib
 from tf_taskology.training import schedules, term_means
 
@@ -26,8 +27,8 @@ class Module(tf.keras.Model):
 
   Args:
     network: Keras model, image [n, height, width, 3] float32 in 0..255 -> {task name: raw [n, h, w, channels]}; of
-      tasks that take pairs, [n, height, width, 6], see `element.fold`.
-    tasks: what the network performs, in any order; they all take frames, or all take pairs.
+      tasks that take pairs, [n, height, width, 6], see `element.fold`. Of point clouds see `point_observation`.
+    tasks: what the network performs, in any order; what they take must go together, see `task.takes_of`.
     relations: consistency losses; the module takes part in those whose `weights` name one of its outputs.
     name: of the module.
     peer_of: output name -> name of the peer that answers it, for the terms that must vanish when it does not.
@@ -51,7 +52,8 @@ class Module(tf.keras.Model):
     self.network = network
     self.tasks = list(tasks)
     self.takes = task_lib.takes_of(tasks)
-    _check_channels(name, network, self.takes)
+    self.observation = observations.of_tasks(tasks)
+    self.observation.check_network(f"Module {name!r}", network, self.takes)
     self._outputs = {n: output for task in tasks for n, output in task.outputs.items()}
     self.outputs_of_tasks = tuple(self._outputs)
     self.relations = [
@@ -79,17 +81,14 @@ class Module(tf.keras.Model):
 
   @property
   def output_size(self) -> tuple[int, int] | None:
-    """(height, width) of the predictions; None if they all hold of the whole frame."""
-    for task in self.tasks:
-      if not all(output.per_image for output in task.outputs.values()):
-        return tuple(self.network.output[task.name].shape[1:3])
-    return None
+    """(height, width) of the predictions; None if the tasks themselves fix it."""
+    return self.observation.output_size(self.network, self.tasks)
 
-  def call(self, image: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+  def call(self, seen, training: bool = False) -> dict[str, tf.Tensor]:
     """Predictions by output name.
 
     Args:
-      image: [batch, frames, height, width, 3] uint8, or float in 0..255.
+      seen: [batch, frames, height, width, 3] uint8, or float in 0..255; or what the tasks observe, by field.
       training: as in Keras.
 
     Returns:
@@ -98,44 +97,49 @@ class Module(tf.keras.Model):
     Raises:
       ValueError: pairs of fewer than two frames.
     """
-    folded = self._predict_folded(element.fold(image, self.takes), training)
-    return self._unfolded(folded, image.shape[1])
+    seen = seen if isinstance(seen, Mapping) else {element.IMAGE: seen}
+    folded = self.observation.fold(seen, self.takes)
+    return self._unfolded(self._predict_folded(folded, training), _frames(seen))
 
   def _predict_folded(self, folded, training):
-    """Predictions [n, h, w, channels] on what `element.fold` gives."""
-    raw = self.network(tf.cast(folded, tf.float32), training=training)
-    predictions = {}
-    for task in self.tasks:
-      predictions.update(task.decode(tf.cast(raw[task.name], tf.float32)))
-    return predictions
+    """Predictions [n, ...] on what `Observation.fold` gives."""
+    return self.observation.predict(self.network, self.tasks, folded, training)
 
   def _unfolded(self, predictions, num_frames):
-    count = element.count(self.takes, num_frames)
-    return {name: element.unfold_frames(value, count) for name, value in predictions.items()}
+    return self.observation.unfold(predictions, self.takes, num_frames)
 
   def predict_parts(self, batch: Mapping, training: bool) -> dict[str, dict[str, tf.Tensor]]:
-    """Predictions on the dedicated and the mediator images, in one pass where the images have one shape.
+    """Predictions on the dedicated and the mediator samples, in one pass where they have one shape.
 
     One pass gives batch normalisation statistics of both domains together, and keeps the cores busier. Of mediator
     samples only the first `mediator_frames` are looked at, those that a relation reads of this module.
     """
-    images = {
-      part: batch[part].get(element.AUGMENTED_IMAGE, batch[part][element.IMAGE])
+    seen = {
+      part: self.observation.seen_by_own(batch[part])
       for part in ("dedicated", "mediator")
       if part in batch and (part == "dedicated" or self.mediator_frames)
     }
-    if "mediator" in images:
-      images["mediator"] = images["mediator"][:, : self.mediator_frames]
-    shapes = {tuple(image.shape[2:]) for image in images.values()}
-    if len(images) < 2 or len(shapes) > 1:
-      return {part: self(image, training=training) for part, image in images.items()}
-    folded = [element.fold(image, self.takes) for image in images.values()]
-    predictions = self._predict_folded(tf.concat(folded, axis=0), training)
-    counts = [tf.shape(part)[0] for part in folded]
+    if "mediator" in seen:
+      seen["mediator"] = {
+        field: value[:, : self.mediator_frames] for field, value in seen["mediator"].items()
+      }
+    folded = {part: self.observation.fold(shown, self.takes) for part, shown in seen.items()}
+    shapes = {tuple((n, *v.shape[1:]) for n, v in fields.items()) for fields in folded.values()}
+    if len(seen) < 2 or len(shapes) > 1:
+      return {
+        part: self._unfolded(self._predict_folded(fields, training), _frames(seen[part]))
+        for part, fields in folded.items()
+      }
+    together = {
+      field: tf.concat([fields[field] for fields in folded.values()], axis=0)
+      for field in self.observation.inputs
+    }
+    predictions = self._predict_folded(together, training)
+    counts = [tf.shape(next(iter(fields.values())))[0] for fields in folded.values()]
     split = {name: tf.split(value, counts) for name, value in predictions.items()}
     return {
-      part: self._unfolded({n: pieces[i] for n, pieces in split.items()}, image.shape[1])
-      for i, (part, image) in enumerate(images.items())
+      part: self._unfolded({n: pieces[i] for n, pieces in split.items()}, _frames(shown))
+      for i, (part, shown) in enumerate(seen.items())
     }
 
   def compute_terms(
@@ -169,8 +173,7 @@ class Module(tf.keras.Model):
 
   def _labels(self, batch):
     """Labels of the dedicated samples, at the resolution of the predictions."""
-    labels, size = batch["dedicated"][element.LABELS], self.output_size
-    return dict(labels) if size is None else element.subsample(labels, *size)
+    return self.observation.at_size(batch["dedicated"][element.LABELS], self.output_size)
 
   def _relation_terms(self, relation, batch, own, step, terms):
     total = tf.constant(0.0)
@@ -282,10 +285,6 @@ def without_strings(batch: Mapping) -> dict:
   return result
 
 
-def _check_channels(name, network, takes):
-  """Raises ValueError unless the network takes the channels of a frame, or of a pair."""
-  expected, channels = {"frame": 3, "pair": 6}[takes], network.inputs[0].shape[-1]
-  if channels != expected:
-    raise ValueError(
-      f"Module {name!r}: its tasks take a {takes}, {expected} channels of colour, but its network takes {channels}."
-    )
+def _frames(seen: Mapping) -> int:
+  """Frames of what is seen, by field [batch, frames, ...]."""
+  return next(iter(seen.values())).shape[1]

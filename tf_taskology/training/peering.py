@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from tf_taskology.consistency import consistency_loss
-from tf_taskology.peers import frozen, peer, policy, served, stage, transport
+from tf_taskology.datasets import observations
+from tf_taskology.peers import frozen, mapping, peer, policy, served, stage, transport
 from tf_taskology.tasks import task as task_lib
 from tf_taskology.training import experiment, work_folder
 
@@ -16,7 +17,7 @@ class Peers:
     specs: the modules that ask; what they answer themselves is not asked of anybody.
     targets: peer name -> addresses of its model servers.
     work_dir: folder of the run; policy "last" reads the peers' exports there.
-    size: (height, width) of the predictions in the batches, that of the own ones.
+    size: (height, width) of the predictions in the batches, that of the own ones; None if outputs fix it.
     step_fn: the own global step.
 
   Raises:
@@ -29,7 +30,7 @@ class Peers:
     specs: Sequence[experiment.ModuleSpec],
     targets: Mapping[str, Sequence[str]],
     work_dir: str,
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     step_fn: Callable[[], int],
   ):
     self._collective, self._targets = collective, targets
@@ -78,7 +79,7 @@ class Peers:
       takes=task_lib.takes_of(tasks),
       retries=transport.Retries(deadline_secs=settings.deadline_secs),
       tls=tls,
-      mapping=settings.foreign.get(name),
+      mapping=settings.foreign.get(name) or _mapping(tasks, outputs),
       # TensorFlow Serving listens only once it has a version.
       connect_limit_secs=settings.start_timeout_secs,
       publish_limit_secs=settings.start_timeout_secs,
@@ -87,6 +88,12 @@ class Peers:
   def records(self) -> dict[str, dict]:
     """Peer name -> what has been seen of it, as in status.json."""
     return {name: record.snapshot() for name, record in self.stage.records.items()}
+
+
+def _mapping(tasks, outputs):
+  """How a module of this collective is asked."""
+  fields = observations.of_tasks(tasks).inputs
+  return mapping.OwnMapping(outputs, inputs={name: dtype.name for name, dtype in fields.items()})
 
 
 def _tasks_of(collective, name, outputs):

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tf_taskology.datasets import element
+from tf_taskology.datasets import element, observations
+from tf_taskology.training import point_pictures
 
 _NUM_IMAGES = 4
 _NUM_FRAMES = 2  # enough for modules that take pairs
@@ -16,17 +17,21 @@ class Drawer:
   """
 
   def __init__(self, datasets: dict[str, tf.data.Dataset]):
-    self._images = {}
+    self._seen = {}
     for name, dataset in datasets.items():
-      samples = dataset.take(_NUM_IMAGES).batch(_NUM_IMAGES)
-      self._images[name] = next(iter(samples))[element.IMAGE][:, :_NUM_FRAMES]
+      batch = next(iter(dataset.take(_NUM_IMAGES).batch(_NUM_IMAGES)))
+      self._seen[name] = observations.of_element(batch).seen(batch)
 
   def __call__(self, model: tf.keras.Model) -> dict[str, tf.Tensor]:
-    """name -> [n, height, width, 3] float32 in 0..1: image and predictions side by side."""
-    return {
-      name: side_by_side(image, model(image, training=False))
-      for name, image in self._images.items()
-    }
+    """name -> [n, height, width, 3] float32 in 0..1: what is seen and predictions side by side."""
+    return {name: _picture(seen, model) for name, seen in self._seen.items()}
+
+
+def _picture(seen, model):
+  if element.IMAGE not in seen:
+    return point_pictures.from_above(seen, model(seen, training=False))
+  image = seen[element.IMAGE][:, :_NUM_FRAMES]
+  return side_by_side(image, model(image, training=False))
 
 
 def side_by_side(image: tf.Tensor, predictions: dict[str, tf.Tensor]) -> tf.Tensor:

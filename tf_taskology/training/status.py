@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 FILE_NAME = "status.json"
 STATES = ("starting", "training", "waiting", "done", "failed")
+PUBLISHING = "publishing"  # `Status.message` while a version is written, which may take long
 
 
 @dataclasses.dataclass(frozen=True)

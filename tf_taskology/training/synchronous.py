@@ -26,10 +26,11 @@ class SynchronousCollective(tf.keras.Model):
     for module in modules:
       module.mediator_frames = module.frames_read(mediated)  # the others read it too
 
-  def call(self, image: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+  def call(self, seen, training: bool = False) -> dict[str, tf.Tensor]:
     """Predictions by output name of all modules for which there are enough frames; see `Module.call`."""
-    able = [module for module in self.modules if module.takes == "frame" or image.shape[1] > 1]
-    return {n: p for module in able for n, p in module(image, training=training).items()}
+    frames = next(iter(seen.values())).shape[1] if isinstance(seen, Mapping) else seen.shape[1]
+    able = [module for module in self.modules if module.takes == "frame" or frames > 1]
+    return {n: p for module in able for n, p in module(seen, training=training).items()}
 
   def train_step(self, batch: Mapping) -> dict[str, tf.Tensor]:
     results = {}

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 from absl import logging
 
-from tf_taskology.peers import interrupts, peer as peer_lib, publishing
+from tf_taskology.peers import interrupts, peer as peer_lib
 from tf_taskology.training import (
   building,
   callbacks,
   checkpoints,
+  data_sources,
   errors,
   experiment,
   inputs,
@@ -25,6 +26,7 @@ from tf_taskology.training import (
   stopping,
   strategy as strategy_lib,
   synchronous,
+  versions as versions_lib,
   work_folder,
 )
 
@@ -139,19 +141,13 @@ class _Run:
     self._reporter.update(state="failed", message=message[:2000])
 
   def _train(self, extra_callbacks):
-    for spec in self._specs:
-      if self._mode == "isolated" and spec.dedicated is None:
-        raise ValueError(
-          f"Module {spec.name!r} has no labelled data, so it cannot be trained in mode 'isolated'."
-        )
-      strategy_lib.check_batch_size(
-        f"ModuleSpec({spec.name}).batch_size", spec.batch_size, self._strategy
-      )
-    if self._collective.mediator is not None:
-      strategy_lib.check_batch_size(
-        "Mediator.batch_size", self._collective.mediator.batch_size, self._strategy
-      )
-    publishers = self._publishers() if self._chief else {}
+    data_sources.check(self._collective, self._specs, self._mode, self._strategy)
+    versions = versions_lib.Versions(
+      self._collective.publishing,
+      self._specs if self._chief else (),
+      self._work_dir,
+      self._reporter,
+    )
     self._reporter.update(message="preparing data")
     for source, _ in self._sources().values():
       source.prepare()
@@ -164,20 +160,19 @@ class _Run:
       )
       self._compile(model, modules)
     step = checkpoints.restore(model, modules, self._checkpoints(), self._settings.initial_run)
-    self._reporter.update(step=step, initial_step=step, message="publishing")
-    publish = functools.partial(self._publish, modules, publishers)
-    publish(step)
+    self._reporter.update(step=step, initial_step=step)
+    versions.publish(modules, step)
     if step < self._settings.steps and not self._stop.at_once:
       try:
         # Several workers end together, so no signal may take the batches from one of them.
         with interrupts.closing_on_signals(self._close_peers, self._stop.signals):
-          self._fit(model, modules, self._dataset(step, modules), step, publish, extra_callbacks)
+          self._fit(model, modules, self._dataset(step, modules), step, versions, extra_callbacks)
       except peer_lib.PeerClosed:
         if not self._stop.at_once:
           raise
     step = checkpoints.global_step(modules)
     stopped = step < self._settings.steps
-    publish(step)
+    versions.publish(modules, step)
     strategy_lib.any_worker(
       self._strategy, stopped
     )  # all leave together, when the chief has published
@@ -192,16 +187,7 @@ class _Run:
     )
 
   def _sources(self):
-    """What is trained on and the split, by a name for people."""
-    sources = {
-      f"dedicated/{spec.name}": (spec.dedicated, "train")
-      for spec in self._specs
-      if spec.dedicated is not None
-    }
-    mediator = self._collective.mediator
-    if self._mode != "isolated" and mediator is not None:
-      sources["mediator"] = (mediator.source, mediator.split)
-    return sources
+    return data_sources.of(self._collective, self._specs, self._mode)
 
   def _compile(self, model, modules):
     if model is not modules[0]:
@@ -211,38 +197,18 @@ class _Run:
   def _checkpoints(self):
     return work_folder.checkpoints_dir(self._work_dir, self._name)
 
-  def _publishers(self):
-    publishers = {}
-    for spec in self._specs:
-      publisher = publishing.Publisher(
-        work_folder.export_dir(self._work_dir, spec.name), keep=self._collective.publishing.keep
-      )
-      publisher.check_writable()
-      publishers[spec.name] = publisher
-    return publishers
-
-  def _publish(self, modules, publishers, step):
-    """Publishes every module; a failure (a full disk) is logged, and the versions before it go on serving."""
-    for module in modules:
-      if module.name in publishers:
-        try:
-          publishers[module.name].publish(module.network, module.tasks, step)
-        except publishing.PublishError as error:
-          logging.error(
-            "%s Training goes on; the next version is tried at the next interval.", error
-          )
-
   def _dataset(self, step, modules):
     """Batches from `step` on; before that, waits for the peers' first versions."""
     fetch = None
     if self._mode != "isolated" and any(self._collective.mediated(s) for s in self._specs):
       sizes = [module.output_size for module in modules if module.output_size is not None]
+      observation = modules[0].observation
       self._peering = peering.Peers(
         self._collective,
         self._specs,
         self._peer_targets,
         self._work_dir,
-        sizes[0] if sizes else self._collective.mediator.source.image_size,
+        sizes[0] if sizes else observation.answer_size(self._collective.mediator.source),
         lambda: checkpoints.global_step(modules),
       )
       self._reporter.update(
@@ -268,18 +234,13 @@ class _Run:
       return batches()
     return self._strategy.distribute_datasets_from_function(batches)
 
-  def _fit(self, model, modules, dataset, step, publish, extra_callbacks):
+  def _fit(self, model, modules, dataset, step, versions, extra_callbacks):
     settings = self._settings
     writer = (
       tf.summary.create_file_writer(os.path.join(self._folder, "tensorboard"))
       if self._chief
       else None
     )
-    publishing_settings = self._collective.publishing
-    schedule = publishing.PublishSchedule(
-      publishing_settings.every_steps, publishing_settings.every_secs
-    )
-    schedule.mark(step)
     get_step = functools.partial(checkpoints.global_step, modules)
     backup = callbacks.Backup(
       self._checkpoints(),
@@ -289,7 +250,8 @@ class _Run:
     records = self._peering.records if self._peering is not None else dict
     used = [backup, callbacks.Report(self._reporter, get_step, records, writer), *extra_callbacks]
     if self._chief:
-      used.append(callbacks.Publish(publish, schedule, get_step))
+      publish = functools.partial(versions.publish, modules)
+      used.append(callbacks.Publish(publish, versions.schedule(step), get_step))
     if settings.images_every_epochs:
       draw = pictures.Drawer(
         {name: source.dataset(split) for name, (source, split) in self._sources().items()}

@@ -8,6 +8,8 @@ import json
 import time
 from collections.abc import Callable
 
+from tf_taskology.training import allocator
+
 
 def parser() -> argparse.ArgumentParser:
   """The arguments that all clients have."""
@@ -19,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(client: Callable[[], bytes], arguments: argparse.Namespace) -> None:
   """Prints {"calls", "seconds"} as JSON, after `--start_at` and for `--seconds`; closes the client."""
+  allocator.keep_freed_memory()  # as trainers do
   client()
   time.sleep(max(arguments.start_at - time.time(), 0.0))
   begin = time.monotonic()

@@ -83,10 +83,8 @@ def _compact():
 
   @tf.function(autograph=False)
   def targets():
-    labels = found.targets(boxes[0], classes[0])
-    labels = {name: value[tf.newaxis] for name, value in labels.items()}
-    motion = flow.targets(boxes, classes, ids)
-    return {**labels, **{name: value[:, tf.newaxis] for name, value in motion.items()}}
+    given = {"boxes": boxes, "classes": classes, "tracks": ids}
+    return {**found.targets(given), **flow.targets(given)}
 
   labels = targets()
   predict = lambda raw: {**found.decode(raw["detection"]), **flow.decode(raw["box_flow"])}

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 
 import psutil
 
+from tf_taskology.training import allocator
+
 _THROUGHPUT_SECONDS = 3.0
 _START_SECONDS = 2.0  # for client processes to be ready
 _CALLS_A_TURN = 4  # the first of which is not counted: caches hold the other sides' data
@@ -111,6 +113,7 @@ def milliseconds_in_turns(
 
 def print_report(measure: Callable[[str], dict]) -> None:
   """Measures, with a folder to work in; prints a table, and one line of JSON to standard output."""
+  allocator.keep_freed_memory()  # as trainers do
   with tempfile.TemporaryDirectory() as folder:
     report = measure(folder)
   for name, value in report.items():

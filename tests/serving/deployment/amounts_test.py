@@ -4,7 +4,7 @@ from absl.testing import absltest, parameterized
 
 from serving.deployment import amounts, plan
 
-_MODULES = ("depth", "normals")
+_MODULES = {"depth": 1.0, "normals": 1.0}
 
 
 class AmountsTest(parameterized.TestCase):
@@ -15,6 +15,13 @@ class AmountsTest(parameterized.TestCase):
     )
     self.assertEqual(read["normals"], amounts.Amounts(cpu=4, memory="2Gi"))
     self.assertEqual(read["depth"], amounts.Amounts(cpu=3, memory="2Gi", replicas=2))
+
+  def test_shares_count_where_flags_do_not_say(self):
+    shares = {"depth": 1.0, "normals": 2.0}
+    cpus = lambda flags: [made.cpu for made in amounts.read(shares, flags).values()]
+    self.assertEqual(cpus({}), [1.33, 2.67])
+    self.assertEqual(cpus({"cpu": ["depth=4"]}), [4, 2.67])
+    self.assertEqual(cpus({"cpu": ["4"]}), [4, 4])
 
   @parameterized.parameters(("500m", 0.5, 1), ("2.5", 2.5, 2), ("4", 4.0, 4), ("0.1", 0.1, 1))
   def test_processors_and_threads(self, text, cpu, threads):

@@ -62,7 +62,10 @@ class OutputTest(absltest.TestCase):
     made = rollouts.make()
     texts = output.files(made)
     page = texts["README.md"]
-    self.assertIn("| surface_normals | depth, teacher | 1: 2, 4Gi, 0 | 1: 1, 2Gi, 0 |", page)
+    self.assertIn(
+      "| surface_normals | depth, teacher | multi_worker_mirrored | 1: 2, 4Gi, 0 | 1: 1, 2Gi, 0 |",
+      page,
+    )
     names = "\n".join(texts[name] for name in texts if name.startswith("kubernetes/"))
     for name in re.findall(r"rooms-[a-z-]+[a-z]", page):
       self.assertIn(f"name: {name}\n", names)

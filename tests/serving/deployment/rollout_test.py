@@ -1,5 +1,6 @@
 """Tests of deployment/rollout.py and server_configs.py."""
 
+import dataclasses
 import json
 import os
 
@@ -58,6 +59,16 @@ class RolloutTest(parameterized.TestCase):
     (
       "samples", {"flags": {"workers": ["surface_normals=3"]}},
       r"ModuleSpec\(surface_normals\).batch_size = 16 does not divide over 3 workers",
+    ),
+    (
+      "strategy",
+      {
+        "flags": {"workers": ["depth=2"]},
+        "collective": rollouts.collective(
+          modules=[dataclasses.replace(module, strategy="mirrored") for module in rollouts.MODULES]
+        ),
+      },
+      r"--workers=depth=2, but ModuleSpec\(depth\).strategy is 'mirrored', which trains in one process",
     ),
     (
       "unlabelled", {"flags": {"workers": ["2"]}, "collective": rollouts.collective(mediator_batch_size=5)},

@@ -3,8 +3,10 @@
 from serving.deployment import amounts, plan, rollout
 
 MODULES = (
-  plan.Module("depth", ("surface_normals",), ("depth",), 16),
-  plan.Module("surface_normals", ("depth", "teacher"), ("normals",), 16),
+  plan.Module("depth", ("surface_normals",), ("depth",), 16, "multi_worker_mirrored", 1.0),
+  plan.Module(
+    "surface_normals", ("depth", "teacher"), ("normals",), 16, "multi_worker_mirrored", 1.0
+  ),
 )
 NAMES = tuple(module.name for module in MODULES)
 TEACHER = "10.0.0.9:8500,10.0.0.8:8500"
@@ -58,7 +60,7 @@ def make(flags=None, **fields) -> rollout.Rollout:
   defaults = {
     "name": "rooms",
     "collective": collective(),
-    "amounts": amounts.read(NAMES, flags or {}),
+    "amounts": amounts.read(dict.fromkeys(NAMES, 1.0), flags or {}),
     "elsewhere": {"teacher": TEACHER},
   }
   return rollout.Rollout(**{**defaults, **fields})

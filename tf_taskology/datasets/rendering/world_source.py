@@ -9,7 +9,7 @@ from tf_taskology.datasets import element, source
 from tf_taskology.datasets.rendering import builder
 
 
-class WorldSource(source.Source):
+class WorldSource(source.ImageSource):
   """A world's data set, rendered on first use into a cache folder.
 
   Args:

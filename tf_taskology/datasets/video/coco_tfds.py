@@ -13,7 +13,7 @@ from tf_taskology.datasets.video import coco_panoptic, views
 _NAME = "coco/2017_panoptic"
 
 
-class CocoTfds(source.Source):
+class CocoTfds(source.ImageSource):
   """Labelled single images from a prepared coco/2017_panoptic. Nothing is downloaded.
 
   Labels: segmentation. COCO has no intrinsics: a field of view of 60 degrees across the width is given.

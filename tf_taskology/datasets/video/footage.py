@@ -37,6 +37,11 @@ class Frame:
   files: Mapping[str, str] = dataclasses.field(default_factory=dict)
   extra: Any = None
 
+  @property
+  def file(self) -> str:
+    """What messages name it by."""
+    return self.image
+
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
@@ -144,13 +149,18 @@ def cut_at_gaps(name: str, frames: Sequence[Frame], numbers: Sequence[int]) -> l
   """
   if not frames:
     return []
-  steps = np.diff(numbers)
-  usual = collections.Counter(steps.tolist()).most_common(1)[0][0] if len(steps) else 1
-  bounds = [0, *(np.flatnonzero(steps != usual) + 1).tolist(), len(frames)]
-  parts = [tuple(frames[begin:end]) for begin, end in itertools.pairwise(bounds)]
+  parts = [tuple(frames[begin:end]) for begin, end in even_parts(numbers)]
   if len(parts) == 1:
     return [Clip(name, parts[0])]
   return [Clip(f"{name}@{part[0].name}", part) for part in parts]
+
+
+def even_parts(numbers: Sequence[int]) -> list[tuple[int, int]]:
+  """(begin, end) of the longest runs in which numbers grow by the usual step; one run for a single number."""
+  steps = np.diff(numbers)
+  usual = collections.Counter(steps.tolist()).most_common(1)[0][0] if len(steps) else 1
+  bounds = [0, *(np.flatnonzero(steps != usual) + 1).tolist(), len(numbers)]
+  return list(itertools.pairwise(bounds))
 
 
 def require_folder(path: str, what: str):

@@ -48,11 +48,11 @@ def images(
     findings: are added to.
   """
   blank, still, bad, looked = [], [], [], 0
-  chosen = _evenly(len(clips), max_images)
+  chosen = evenly(len(clips), max_images)
   each = max(2, max_images // len(chosen))
   for index in chosen:
     clip = clips[index]
-    starts = _evenly(max(1, len(clip.frames) - step), each)
+    starts = evenly(max(1, len(clip.frames) - step), each)
     spreads, changes = [], []
     for start in starts:
       try:
@@ -97,7 +97,7 @@ def labels(
       findings.error(f"{data.describe()}: no frame has a file for the label {name!r}")
       continue
     values, bad = [], []
-    for place in _evenly(len(places), max_images):
+    for place in evenly(len(places), max_images):
       index, frame = places[place]
       try:
         values.append(data.read_label(name, clips[index], frame, clip_views[index]))
@@ -124,7 +124,7 @@ def poses(clips: Sequence[footage.Clip], findings: rgbd_findings.Findings) -> li
     )
   length, steps = 0.0, []
   for clip in posed:
-    broken = [frame.image for frame in clip.frames if not rgbd_files.is_pose(frame.pose)]
+    broken = [frame.file for frame in clip.frames if not rgbd_files.is_pose(frame.pose)]
     if broken:
       findings.error("poses that are not rigid (or not finite)", broken, len(clip.frames))
       continue
@@ -134,8 +134,8 @@ def poses(clips: Sequence[footage.Clip], findings: rgbd_findings.Findings) -> li
     jumps = np.flatnonzero(step > max(5.0, 5 * np.median(step))) if len(step) else ()
     if len(jumps):
       findings.warning(
-        f"clip {clip.name!r}: the camera jumps (farthest {step.max():.1f} m) before",
-        [clip.frames[i + 1].image for i in jumps],
+        f"clip {clip.name!r}: the sensor jumps (farthest {step.max():.1f} m) before",
+        [clip.frames[i + 1].file for i in jumps],
       )
     length += step.sum()
     steps.extend(step)
@@ -144,7 +144,8 @@ def poses(clips: Sequence[footage.Clip], findings: rgbd_findings.Findings) -> li
   return [("poses", f"median step {np.median(steps):.3f} m, path {length:.1f} m")]
 
 
-def _evenly(count, wanted):
+def evenly(count: int, wanted: int) -> list[int]:
+  """At most `wanted` of the indices 0 to count - 1, evenly spread, ends included."""
   return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int)).tolist()
 
 

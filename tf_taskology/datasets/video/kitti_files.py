@@ -24,7 +24,8 @@ def read_calibration(path: str) -> dict[str, np.ndarray]:
   fields = {}
   with open(path, encoding="utf-8") as file:
     for line in file:
-      key, _, values = line.partition(":")
+      # The tracking benchmark leaves some colons out.
+      key, _, values = line.strip().partition(":" if ":" in line else " ")
       try:
         fields[key.strip()] = np.array([float(word) for word in values.split()])
       except ValueError:  # calib_time and corner_dist of some devices are text
@@ -63,8 +64,8 @@ def split_projection(projection: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   return intrinsics, transform(np.eye(3), np.linalg.solve(intrinsics, projection[:, 3]))
 
 
-def read_poses(path: str, count: int) -> list[np.ndarray]:
-  """[4, 4] camera to world of each line of 12 numbers; ValueError unless there are `count` such lines."""
+def read_poses(path: str, count: int, what: str = "images") -> list[np.ndarray]:
+  """[4, 4] to world of each line of 12 numbers; ValueError unless there are as many as `what`, `count`."""
   poses = []
   with open(path, encoding="utf-8") as file:
     lines = [line for line in file if line.strip()]
@@ -79,18 +80,23 @@ def read_poses(path: str, count: int) -> list[np.ndarray]:
       )
     poses.append(np.vstack([values.reshape(3, 4), (0.0, 0.0, 0.0, 1.0)]))
   if len(poses) != count:
-    raise ValueError(f"{path!r} has {len(poses)} poses, but there are {count} images beside it.")
+    raise ValueError(f"{path!r} has {len(poses)} poses, but there are {count} {what} beside it.")
   return poses
 
 
 def oxts_pose(path: str, origin_latitude: float) -> np.ndarray:
-  """[4, 4] IMU to world (x east, y north, z up; metres, Mercator) from one packet of oxts/data.
+  """`packet_pose` of a file of oxts/data."""
+  return packet_pose(read_oxts(path), origin_latitude)
+
+
+def packet_pose(packet: Sequence[float], origin_latitude: float) -> np.ndarray:
+  """[4, 4] IMU to world (x east, y north, z up; metres, Mercator).
 
   Args:
-    path: text file of at least 6 numbers: latitude, longitude (degrees), altitude, roll, pitch, yaw (radians).
+    packet: latitude, longitude (degrees), altitude, roll, pitch, yaw (radians).
     origin_latitude: degrees; that of the first packet sets the scale of the projection.
   """
-  latitude, longitude, altitude, *angles = read_oxts(path)
+  latitude, longitude, altitude, *angles = packet
   scale = np.cos(np.radians(origin_latitude))
   x = scale * _EARTH_RADIUS * np.radians(longitude)
   y = scale * _EARTH_RADIUS * np.log(np.tan(np.pi / 4 + np.radians(latitude) / 2))
@@ -104,7 +110,12 @@ def oxts_pose(path: str, origin_latitude: float) -> np.ndarray:
 def read_oxts(path: str) -> np.ndarray:
   """The first 6 numbers of a packet, see `oxts_pose`."""
   with open(path, encoding="utf-8") as file:
-    words = file.read().split()
+    return parse_oxts(file.read(), path)
+
+
+def parse_oxts(text: str, path: str) -> np.ndarray:
+  """The first 6 numbers of a packet that is text; ValueError that names `path`."""
+  words = text.split()
   try:
     values = np.array([float(word) for word in words[: len(_OXTS_FIELDS)]])
   except ValueError as error:

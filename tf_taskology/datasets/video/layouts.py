@@ -72,7 +72,11 @@ def make(layout: str, path: str, arguments: Sequence[str] = ()) -> footage.Foota
   Raises:
     ValueError: an argument that the layout does not have, or of a wrong value.
   """
-  maker = LAYOUTS[layout].make
+  return make_of(LAYOUTS[layout].make, layout, path, arguments)
+
+
+def make_of(maker: Callable[..., Any], layout: str, path: str, arguments: Sequence[str]) -> Any:
+  """`maker(path, ...)` with "name=value" arguments as `make` takes them; ValueError names `layout`."""
   known = [name for name in inspect.signature(maker).parameters if name != "path"]
   values: dict[str, Any] = {}
   for argument in arguments:

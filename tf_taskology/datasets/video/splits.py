@@ -8,13 +8,13 @@ from tf_taskology.datasets.video import footage
 Split = tuple[float, float] | Sequence[str]
 
 
-def check(splits: Mapping[str, Split]):
-  """Raises ValueError for a split that is neither (begin, end) nor names of clips."""
+def check(splits: Mapping[str, Split], owner: str = "VideoSource"):
+  """Raises ValueError, in the name of `owner`, for a split that is neither (begin, end) nor names of clips."""
   for name, split in splits.items():
     by_name = bool(split) and all(isinstance(item, str) for item in split)
     if isinstance(split, str) or not (by_name or _is_share(split)):
       raise ValueError(
-        f"VideoSource: split {name!r} must be shares (begin, end) with 0 <= begin < end <= 1, or a list of names or "
+        f"{owner}: split {name!r} must be shares (begin, end) with 0 <= begin < end <= 1, or a list of names or "
         f"patterns of clips such as ('*_drive_0009_*',). Received: {split!r}."
       )
 

@@ -23,7 +23,7 @@ _DTYPES = {"depth": tf.float32, "segmentation": tf.uint8}
 _MISSING = {"depth": 0, "segmentation": road_classes.VOID}
 
 
-class VideoSource(source.Source):
+class VideoSource(source.ImageSource):
   """Samples of one data set on disk.
 
   Images are cropped and area-averaged, segmentation takes the nearest pixel, measured points of depth are projected
