@@ -11,6 +11,7 @@ from tf_taskology.training import building, config, experiment, plan
 
 _BASE = "gin/rooms/depth_normals.gin"
 _FOLDER = "gin/rooms/rgbd_folder.gin"
+_NEED_DATA = (_FOLDER, "gin/sweeps/kitti_object.gin")  # to know what their elements are
 _PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _FRAGMENTS = (
   "gin/base/training.gin",
@@ -26,6 +27,15 @@ _FRAGMENTS = (
   "gin/streets/nas_fpn.gin",
   "gin/streets/segmentation_module.gin",
   "gin/streets/waymo.gin",
+  "gin/sweeps/compact.gin",
+  "gin/sweeps/data.gin",
+  "gin/sweeps/dgp.gin",
+  "gin/sweeps/full.gin",
+  "gin/sweeps/kitti_tracking.gin",
+  "gin/sweeps/recordings.gin",
+  "gin/sweeps/sweep_folder.gin",
+  "gin/sweeps/tasks.gin",
+  "gin/sweeps/waymo_v2.gin",
 )
 # What must be set, and does not matter here.
 _REQUIRED = {
@@ -43,13 +53,29 @@ class ShippedTest(parameterized.TestCase):
   def test_finds_experiments(self):
     self.assertContainsSubset([_BASE, *_FRAGMENTS], _experiments())
 
-  @parameterized.parameters(*[e for e in _experiments() if e not in _FRAGMENTS and e != _FOLDER])
+  @parameterized.parameters(*[e for e in _experiments() if e not in (*_FRAGMENTS, *_NEED_DATA)])
   def test_experiment_parses_and_builds(self, path):
     collective = config.parse([path], _REQUIRED.get(path, ()))
     self.assertNotEmpty(collective.modules)
     for spec in collective.modules:
       network = building.network(collective, spec)
       self.assertCountEqual(network.output, [t.name for t in spec.tasks])
+
+  @parameterized.parameters("detection_flow", "shared", "detection")
+  def test_sizes_of_the_paper_by_a_second_file(self, name):
+    collective = config.parse([f"gin/sweeps/{name}.gin", "gin/sweeps/full.gin"])
+    for spec in collective.modules:
+      for task in spec.tasks:
+        self.assertEqual(task.anchors.shape, (468, 468, 2))
+
+  @parameterized.parameters(
+    ("kitti_tracking", "KITTI_TRACKING"), ("waymo_v2", "WAYMO_V2"), ("dgp", "DGP"), ("sweep_folder", "SWEEP_FOLDER"),
+  )  # fmt: skip
+  def test_recordings_by_a_second_file(self, name, macro):
+    files = ["gin/sweeps/detection_flow.gin", f"gin/sweeps/{name}.gin"]
+    collective = config.parse(files, [f"{macro} = 'a'"])
+    for spec in collective.modules:
+      self.assertNotIn("sweeps/", spec.dedicated.describe())
 
   @parameterized.parameters(("nas_fpn", nas_fpn.NasFpn), ("deeplab", deeplab.DeepLabV3Plus))
   def test_network_by_a_second_file(self, name, network):

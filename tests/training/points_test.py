@@ -10,9 +10,16 @@ from absl.testing import parameterized
 
 from tests.training import fixtures, point_fixtures
 from tf_taskology.datasets import element
-from tf_taskology.peers import local, policy, stage
+from tf_taskology.peers import local, mapping, peer, policy, stage
 from tf_taskology.tasks import depth, detection
-from tf_taskology.training import building, experiment, inputs, module as module_lib, trainer
+from tf_taskology.training import (
+  building,
+  describe_plan,
+  experiment,
+  inputs,
+  module as module_lib,
+  trainer,
+)
 
 
 def _build(collective, name):
@@ -111,6 +118,21 @@ class PointsTest(tf.test.TestCase, parameterized.TestCase):
       module_lib.Module(network, [task], name="detection")
 
 
+class ConfigurationTest(tf.test.TestCase):
+  def test_a_sequence_is_one_row_of_a_request(self):
+    described = describe_plan.describe(point_fixtures.collective(), "")
+    self.assertEqual(described["mediator"], {"batch_size": 4, "num_frames": 2})
+    shared = describe_plan.describe(point_fixtures.collective(shared=True), "")
+    self.assertEqual(shared["mediator"]["num_frames"], 1)
+
+  def test_foreign_models_are_asked_about_images(self):
+    outputs = {"box_flow": mapping.ForeignOutput("flow")}
+    with self.assertRaisesRegex(
+      peer.WrongSignature, "images. The unlabelled samples have .*points"
+    ):
+      mapping.Mapping(outputs).request({"points": np.zeros([1, 2, 4])})
+
+
 class TrainTest(tf.test.TestCase, parameterized.TestCase):
   def setUp(self):
     super().setUp()
@@ -140,11 +162,11 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     signatures = tf.saved_model.load(exports).signatures
     sample = next(iter(point_fixtures.FieldSource().dataset("test").batch(2)))
     inputs_ = {name: sample[name] for name in ("points", "num_points")}
-    peer = signatures["peer"](**inputs_)
-    self.assertEqual(peer["box_flow"].shape, [2, 1, 24, 24, 6])
-    self.assertEqual(peer["box_flow"].dtype, tf.float16)
+    asked = signatures["peer"](**inputs_)
+    self.assertEqual(asked["box_flow"].shape, [2, 1, 24, 24, 6])
+    self.assertEqual(asked["box_flow"].dtype, tf.float16)
     if shared:
-      self.assertEqual(peer[detection.BOX_LOGITS].shape, [2, 2, 24, 24, 2])
+      self.assertEqual(asked[detection.BOX_LOGITS].shape, [2, 2, 24, 24, 2])
       self.assertEqual(signatures["serving_default"](**inputs_)["boxes"].shape, [2, 2, 8, 7])
 
   def test_with_a_frozen_module(self):

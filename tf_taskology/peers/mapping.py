@@ -113,7 +113,15 @@ class Mapping:
     return {self.image_input: self.dtype}
 
   def request(self, inputs: MappingType[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a peer is asked about, as in `Peer.predict`, by the names of the signature's inputs."""
+    """What a peer is asked about, as in `Peer.predict`, by the names of the signature's inputs.
+
+    Raises:
+      WrongSignature: it is no image.
+    """
+    if "image" not in inputs:
+      raise peer.WrongSignature(
+        f"A Mapping asks foreign models about images. The unlabelled samples have {sorted(inputs)}."
+      )
     return {self.image_input: self.encode(inputs["image"])}
 
   @property

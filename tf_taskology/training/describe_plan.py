@@ -10,7 +10,7 @@ import json
 import sys
 
 from tf_taskology.consistency import consistency_loss
-from tf_taskology.datasets import element
+from tf_taskology.datasets import observations
 from tf_taskology.training import answering, config, experiment, plan as plan_lib
 
 _SEVERAL_WORKERS = "multi_worker_mirrored"
@@ -22,11 +22,15 @@ def describe(collective: experiment.Collective, config_text: str) -> dict:
   Returns:
     modules: [{name, peers, outputs, batch_size, strategy, cpu_share}]; steps; strategy (of modules without their own);
     tls_root_certificates; mediator: {batch_size, num_frames} or None, whose product is the largest request to a peer
-    (pairs count as frames there); config: the configuration in one piece.
+    (pairs count as frames there, and a sequence as one); config: the configuration in one piece.
   """
   peers = {module.name: module.peers for module in plan_lib.LaunchPlan.of(collective).modules}
   frames = max(1, consistency_loss.frames_read(collective.consistency))
-  answers = [element.count(spec.takes, frames) for spec in collective.modules if frames > 1]
+  answers = [
+    observations.of_tasks(spec.tasks).count(spec.takes, frames)
+    for spec in collective.modules
+    if frames > 1
+  ]
   mediator = collective.mediator
   return {
     "modules": [

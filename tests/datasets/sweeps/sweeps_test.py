@@ -69,21 +69,6 @@ class SweepsSourceTest(tf.test.TestCase):
       ]
       self.assertGreater(np.sum(np.linalg.norm(moved, axis=1) < 1e-3), 3)
 
-  def test_every_sweep_by_itself(self):
-    whole = list(self._source().dataset("test"))
-    source = self._source(single=True)
-    alone = list(source.dataset("test"))
-    self.assertEqual((source.num_frames, source.num_samples("test")), (1, 6))
-    self.assertEqual(source.dataset("test").element_spec, source.element_spec)
-    for i, sweep in enumerate(alone):
-      sample, frame = whole[i // 3], i % 3
-      self.assertAllEqual(sweep["points"][0], sample["points"][frame])
-      self.assertAllEqual(sweep[element.LABELS]["boxes"][0], sample[element.LABELS]["boxes"][frame])
-      name = sample[element.SAMPLE_ID].numpy() + b"/%d" % frame
-      self.assertEqual(sweep[element.SAMPLE_ID].numpy(), name)
-    few = self._source(single=True, labelled_share=0.5)
-    self.assertLen(list(few.dataset("train")), few.num_samples("train"))
-
   def test_few_labelled_samples(self):
     every = [e[element.SAMPLE_ID].numpy() for e in self._source().dataset("train")]
     half = self._source(labelled_share=0.5)

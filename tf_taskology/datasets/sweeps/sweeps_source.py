@@ -32,8 +32,6 @@ class SweepsSource(source.Source):
     data_dir: TFDS folder; None for the user's cache.
     common_frame: all sweeps of a sample in the frame of reference of the first, as box flow and its
       consistency need them; otherwise each in its own.
-    single: every sweep is a sample of its own, for batches of many scenes. They are in the same
-      frame of reference as without it.
     labelled_share: of split "train", in (0, 1]: what keeps its labels, chosen by `label_seed`.
     withheld: "samples": only the labelled samples are in split "train". "boxes": all samples are,
       and the other vehicles' boxes have class -1.
@@ -54,7 +52,6 @@ class SweepsSource(source.Source):
     seed: int = 0,
     data_dir: str | None = None,
     common_frame: bool = True,
-    single: bool = False,
     labelled_share: float = 1.0,
     withheld: str = "samples",
     label_seed: int = 0,
@@ -78,13 +75,12 @@ class SweepsSource(source.Source):
     )
     self._data_dir = data_dir or builder.default_data_dir()
     self._common_frame = common_frame
-    self._single = single
     self._share, self._withheld, self._label_seed = labelled_share, withheld, label_seed
     self._min_points = min_points
 
   @property
   def num_frames(self) -> int:
-    return 1 if self._single else self._config.num_frames
+    return self._config.num_frames
 
   @property
   def labels(self) -> tuple[str, ...]:
@@ -113,9 +109,6 @@ class SweepsSource(source.Source):
     builder.prepare(sweeps.Sweeps, self._config, self._data_dir)
 
   def num_samples(self, split: str) -> int:
-    return self._num_examples(split) * (self._config.num_frames if self._single else 1)
-
-  def _num_examples(self, split):
     counts = self._config.counts()
     if split not in counts:
       raise ValueError(f"{self.describe()} has no split {split!r}. It has: {', '.join(counts)}.")
@@ -135,27 +128,14 @@ class SweepsSource(source.Source):
       count = self._config.counts()[split]
       kept = tf.constant(labels_lib.labelled_samples(count, self._share, self._label_seed))
       dataset = dataset.filter(lambda index, _: kept[index])
-      dataset = dataset.apply(tf.data.experimental.assert_cardinality(self._num_examples(split)))
-    dataset = dataset.map(
+      dataset = dataset.apply(tf.data.experimental.assert_cardinality(self.num_samples(split)))
+    return dataset.map(
       lambda index, example: self._to_element(index, example, train),
       num_parallel_calls=tf.data.AUTOTUNE,
     )
-    if not self._single:
-      return dataset
-    dataset = dataset.flat_map(self._singles)
-    return dataset.apply(tf.data.experimental.assert_cardinality(self.num_samples(split)))
 
   def describe(self) -> str:
     return f"sweeps/{self._config.name}"
-
-  def _singles(self, sample):
-    """Each sweep of a sample as a sample."""
-    frames = self._config.num_frames
-    numbers = tf.strings.as_string(tf.range(frames))
-    names = tf.strings.join([tf.fill([frames], sample[element.SAMPLE_ID]), numbers], "/")
-    rest = {name: value for name, value in sample.items() if name != element.SAMPLE_ID}
-    alone = tf.nest.map_structure(lambda value: value[:, tf.newaxis], rest)
-    return tf.data.Dataset.from_tensor_slices({**alone, element.SAMPLE_ID: names})
 
   def _to_element(self, index, example, train):
     points, boxes, classes = example["points"], example["boxes"], example["classes"]
