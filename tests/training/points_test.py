@@ -10,6 +10,7 @@ from absl.testing import parameterized
 
 from tests.training import fixtures, point_fixtures
 from tf_taskology.datasets import element
+from tf_taskology.evaluation import detection_protocol, evaluator, spec as evaluation_spec
 from tf_taskology.peers import local, mapping, peer, policy, stage
 from tf_taskology.tasks import depth, detection
 from tf_taskology.training import (
@@ -168,6 +169,24 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     if shared:
       self.assertEqual(asked[detection.BOX_LOGITS].shape, [2, 2, 24, 24, 2])
       self.assertEqual(signatures["serving_default"](**inputs_)["boxes"].shape, [2, 2, 8, 7])
+      self._evaluate()
+
+  def _evaluate(self):
+    """The shared module answers for detection and box flow."""
+    arguments = {"shown": ["box_flow"], "anchors": point_fixtures.ANCHORS}
+    protocols = [detection_protocol.DetectionProtocol()]
+    field = evaluation_spec.EvaluationSpec(
+      "field", point_fixtures.FieldSource(), protocols=protocols, **arguments
+    )
+    (found,) = evaluator.evaluate_run(self.work_dir, [field])
+    self.assertEqual(found.scores["detection"].num_images, 16)
+    self.assertEqual(found.sweeps[0].num_frames, 2)
+    self.assertIsNotNone(found.sweeps[0].flow)
+    short = evaluation_spec.EvaluationSpec(
+      "short", point_fixtures.FieldSource(), protocols=protocols, frames="first", **arguments
+    )
+    (found,) = evaluator.evaluate_run(self.work_dir, [short])
+    self.assertIn("samples of 2 or more frames, not of 1", found.notes[0])
 
   def test_with_a_frozen_module(self):
     trainer.train(point_fixtures.collective(), work_dir=self.work_dir, mode="synchronous")

@@ -57,6 +57,11 @@ class Anchors:
     return self.grid.rows, self.grid.columns, self.per_cell
 
   @property
+  def count(self) -> int:
+    """Anchors of all cells."""
+    return self.grid.rows * self.grid.columns * self.per_cell
+
+  @property
   def centres(self) -> tuple[np.ndarray, np.ndarray]:
     """x of the columns and y of the rows, metres, float32."""
     return tuple(

@@ -53,8 +53,9 @@ def assign(
   An anchor takes the box that it overlaps most if the IoU is at least `positive`; a box that no
   anchor overlaps that much takes the best one there is. Anchors below `negative` are background.
 
-  Anchors lie on a grid, so what an anchor and a box share is an interval of columns times one of
-  rows: the work for each box is one product for each anchor.
+  Only anchors near a box can overlap it enough, so each box looks at a window of the grid: the
+  work does not grow with the grid. What an anchor and a box share is an interval of columns times
+  one of rows.
 
   Args:
     anchors: the anchors.
@@ -78,32 +79,25 @@ def assign(
   # Numbers of padding may be anything; sizes of 0 keep them from overlapping.
   boxes = tf.where((classes == PADDING)[..., tf.newaxis], tf.zeros_like(boxes), boxes)
   rectangles = boxes_lib.axis_aligned(boxes, "nearest")
+  iou, anchor = _window_ious(anchors, boxes, rectangles, negative)
+  number = tf.range(tf.shape(boxes)[1])[:, tf.newaxis]
+  kind = classes[..., tf.newaxis]
+  wanted = kind > 0
+  most = tf.reduce_max(iou, axis=-1, keepdims=True)
+  alone = wanted & (most > 0) & (most < positive) & (iou >= most)
+  count = tf.shape(boxes)[0] * anchors.count
+  # Where several boxes meet at an anchor; the last segment takes what lies outside of the grid.
+  largest = lambda values: tf.math.unsorted_segment_max(values, anchor, count + 1)
+  best = tf.maximum(largest(tf.where(wanted, iou, 0.0)), 0.0)
+  first = wanted & (iou > 0) & (iou >= tf.gather(best, anchor))
+  last = tf.int32.max
+  index = tf.math.unsorted_segment_min(tf.where(first, number, last), anchor, count + 1)
+  index = tf.where(index < last, index, 0)
+  forced = largest(tf.where(alone, number, -1))
+  doubtful = largest(tf.cast((kind == DO_NOT_CARE) & (iou >= negative), tf.int32)) > 0
   shape = tf.concat([tf.shape(boxes)[:1], anchors.shape], axis=0)
-  best, index = tf.zeros(shape), tf.zeros(shape, tf.int32)
-  forced, doubtful = tf.fill(shape, -1), tf.zeros(shape, tf.bool)
-  # Padding lies behind the boxes of most samples: no time is lost on what is behind the last of all.
-  used = tf.reduce_any(classes != PADDING, axis=0)
-  count = tf.reduce_max(tf.where(used, tf.range(1, tf.shape(boxes)[1] + 1), 0))
-  count = tf.maximum(count, 0)  # the largest of no boxes at all is the smallest integer
-
-  def add_box(i, best, index, forced, doubtful):
-    iou = _iou(anchors, rectangles[:, i])
-    wide = lambda value: value[:, tf.newaxis, tf.newaxis, tf.newaxis]
-    kind = wide(classes[:, i])
-    wanted = kind > 0
-    most = wide(tf.reduce_max(iou, axis=[1, 2, 3]))
-    alone = wanted & (most > 0) & (most < positive) & (iou >= most)
-    better = wanted & (iou > best)
-    return (
-      i + 1,
-      tf.where(better, iou, best),
-      tf.where(better, i, index),
-      tf.where(alone, i, forced),
-      doubtful | ((kind == DO_NOT_CARE) & (iou >= negative)),
-    )
-
-  _, best, index, forced, doubtful = tf.while_loop(
-    lambda i, *_: i < count, add_box, (tf.constant(0), best, index, forced, doubtful)
+  best, index, forced, doubtful = (
+    tf.reshape(values[:-1], shape) for values in (best, index, forced, doubtful)
   )
   has_box = (best >= positive) | (forced >= 0)
   index = tf.where(forced >= 0, forced, index)
@@ -168,20 +162,63 @@ def _within(anchors, boxes, classes):
   return tf.where((classes > 0) & ~inside, DO_NOT_CARE, classes)
 
 
-def _iou(anchors, rectangle):
-  """IoU of all anchors with one rectangle of each sample, [batch, 4]: [batch, r, c, per_cell]."""
-  x, y = anchors.centres
+def _window_ious(anchors, boxes, rectangles, negative):
+  """IoU of boxes with the anchors near them.
+
+  Args:
+    anchors: the anchors.
+    boxes: [batch, n, 7].
+    rectangles: [batch, n, 4], the boxes turned to the nearest 90 degrees.
+    negative: anchors with this IoU or more are near.
+
+  Returns:
+    iou: [batch, n, window] float32, 0 outside of the grid.
+    anchor: which one each is of all samples' anchors, the same shape, int32; the number of them outside of the grid.
+  """
+  rows, columns, per_cell = anchors.shape
   length, width, _, heading = anchors.kinds.T
   across = np.abs(np.sin(heading)) > math.sqrt(0.5)
   half_x, half_y = 0.5 * np.where(across, [width, length], [length, width])
-  low_x, low_y, high_x, high_y = tf.split(rectangle[:, tf.newaxis], 4, axis=-1)
+  reach = _reach(anchors, negative)
+  offsets = tf.range(-reach, reach + 1)
+  low_x, low_y, high_x, high_y = tf.split(rectangles, 4, axis=-1)
 
-  def shared(centre, half, low, high):
-    centre = centre[:, np.newaxis]
-    return tf.nn.relu(tf.minimum(centre + half, high) - tf.maximum(centre - half, low))
+  def shared(axis, centres, half, low, high):
+    """Intervals shared along an axis, [batch, n, side, per_cell], and the cells' numbers."""
+    start = (anchors.grid.x_range, anchors.grid.y_range)[axis][0]
+    cell = tf.cast(tf.floor((boxes[..., axis : axis + 1] - start) / anchors.grid.cell), tf.int32)
+    cells = cell + offsets
+    inside = (cells >= 0) & (cells < len(centres))
+    cells = tf.where(inside, cells, 0)
+    centre = tf.gather(tf.constant(centres), cells)[..., tf.newaxis]
+    common = tf.minimum(centre + half, high[..., tf.newaxis])
+    common = tf.nn.relu(common - tf.maximum(centre - half, low[..., tf.newaxis]))
+    return common, cells, inside
 
-  columns = shared(x, half_x, low_x, high_x)[:, tf.newaxis]
-  rows = shared(y, half_y, low_y, high_y)[:, :, tf.newaxis]
-  area = ((high_x - low_x) * (high_y - low_y))[:, tf.newaxis]
-  common = rows * columns
-  return common / (tf.constant(length * width) + area - common)
+  x, y = anchors.centres
+  common_x, column, inside_x = shared(0, x, half_x, low_x, high_x)
+  common_y, row, inside_y = shared(1, y, half_y, low_y, high_y)
+  common = common_y[:, :, :, tf.newaxis] * common_x[:, :, tf.newaxis]
+  area = ((high_x - low_x) * (high_y - low_y))[..., tf.newaxis, tf.newaxis]
+  iou = common / (tf.constant(length * width) + area - common)
+  sample = tf.range(tf.shape(boxes)[0])[:, tf.newaxis, tf.newaxis, tf.newaxis]
+  cell = (sample * rows + row[:, :, :, tf.newaxis]) * columns + column[:, :, tf.newaxis]
+  anchor = cell[..., tf.newaxis] * per_cell + tf.range(per_cell)
+  inside = (inside_y[:, :, :, tf.newaxis] & inside_x[:, :, tf.newaxis])[..., tf.newaxis]
+  beyond = tf.shape(boxes)[0] * anchors.count
+  flat = tf.concat([tf.shape(boxes)[:2], [(2 * reach + 1) ** 2 * per_cell]], axis=0)
+  return (
+    tf.reshape(tf.where(inside, iou, 0.0), flat),
+    tf.reshape(tf.where(inside, anchor, beyond), flat),
+  )
+
+
+def _reach(anchors, negative):
+  """Cells to each side of a box's in which an anchor can have the IoU.
+
+  A box that overlaps an anchor of length a so much is at most a / IoU long, and shares IoU of its
+  own length or more: their centres are no farther apart than half of both lengths without that.
+  """
+  longest = float(np.max(anchors.kinds[:, :2]))
+  metres = 0.5 * longest + max(0.0, 0.5 - negative) * longest / negative
+  return int(math.ceil(metres / anchors.grid.cell)) + 1

@@ -46,7 +46,7 @@ class BoxDecoder:
     self._anchors = anchors
     self._num_classes = num_classes
     self._max_boxes = max_boxes
-    self._candidates = min(candidates, int(tf.TensorShape(anchors.shape).num_elements()))
+    self._candidates = min(candidates, anchors.count)
     self._settings = {
       "iou_threshold": iou_threshold,
       "score_threshold": score_threshold,
@@ -63,9 +63,7 @@ class BoxDecoder:
       boxes [batch, max_boxes, 7] float32, scores [batch, max_boxes] float32 (probabilities, best
       first), classes [batch, max_boxes] int32 (from 1), num_boxes [batch] int32. 0 behind the last.
     """
-    split = lambda name, size: tf.reshape(
-      predictions[name], [-1, int(tf.TensorShape(self._anchors.shape).num_elements()), size]
-    )
+    split = lambda name, size: tf.reshape(predictions[name], [-1, self._anchors.count, size])
     probabilities = tf.sigmoid(split(detection.BOX_LOGITS, self._num_classes))
     scores, best = tf.math.top_k(tf.reduce_max(probabilities, axis=-1), self._candidates)
     take = lambda values: tf.gather(values, best, batch_dims=1)
