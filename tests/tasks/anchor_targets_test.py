@@ -41,6 +41,19 @@ class AnchorTargetsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertGreater(np.sum(expected > 0), 5)
       self.assertGreater(np.sum(expected < 0), 5)
 
+  @parameterized.parameters(0.2, 0.45, 0.6)
+  def test_nothing_is_missed_beyond_the_window(self, negative):
+    at = anchors.Anchors(bev_grid.BevGrid((-24, 24), (-24, 24), (-2, 4), 0.5))
+    values, _ = random_boxes(3, 6)
+    values *= [1, 1, 1, 1.6, 1.3, 1, 1]
+    doubtful = anchor_targets.assign(at, values, tf.fill([2, 6], -1), 0.9, negative).classes
+    flat = at.boxes().reshape(-1, 7)
+    for sample in range(2):
+      iou = box_overlap.pairs(box_overlap.nearest_iou, flat, values[sample]).numpy()
+      expected = np.where(iou.max(1) >= negative, -1, 0)
+      self.assertAllEqual(tf.reshape(doubtful[sample], [-1]), expected)
+      self.assertGreater(np.sum(expected < 0), 3)
+
   def test_every_box_inside_has_an_anchor(self):
     values, _ = random_boxes(1, 5)
     ones = tf.ones([2, 5], tf.int32)

@@ -1,5 +1,7 @@
 """Tests of startup.py and allocator.py."""
 
+# bazel: deps=//tf_taskology/training:allocator //tf_taskology/training:startup
+
 import os
 import re
 import subprocess

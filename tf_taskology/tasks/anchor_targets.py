@@ -221,4 +221,4 @@ def _reach(anchors, negative):
   """
   longest = float(np.max(anchors.kinds[:, :2]))
   metres = 0.5 * longest + max(0.0, 0.5 - negative) * longest / negative
-  return int(math.ceil(metres / anchors.grid.cell)) + 1
+  return math.ceil(metres / anchors.grid.cell) + 1
