@@ -26,7 +26,7 @@ from tools.benchmarks import served
 
 _SAMPLES = flags.DEFINE_integer("samples", 32, "Samples that are rendered.", lower_bound=8)
 _STEPS = flags.DEFINE_integer("steps", 10, "Steps timed in a turn.", lower_bound=1)
-_LIMIT_SECS = flags.DEFINE_float("limit_secs", 20.0, "No round starts after so many seconds.")
+_LIMIT_SECS = flags.DEFINE_float("limit_secs", 8.0, "No round starts after so many seconds.")
 
 _GIN_FILE = "gin/streets/depth_motion.gin"
 _UNTIMED_STEPS = 11  # more than the batches that a stage holds ready
