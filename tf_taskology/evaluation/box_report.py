@@ -1,6 +1,5 @@
 """The report's sections on point clouds: boxes and tracks from above, precision over recall."""
 
-import html
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -20,20 +19,11 @@ _MAX_BYTES = 7_000_000  # of all pictures; further samples are left out
 
 def sweeps(data_sets: DataSets) -> str:
   """Point clouds from above, with boxes, flow and tracks; empty if there is none."""
-  parts, size = [], 0
-  for compared in data_sets:
-    grids, left_out = [], 0
-    for shown in box_gallery.galleries(compared):
-      grid = report_page.sweep_grid(shown)
-      if size + len(grid) > _MAX_BYTES:
-        left_out += 1
-        continue
-      size += len(grid)
-      grids.append(grid)
-    if left_out:
-      grids.append(f"<p>{left_out} more left out: the page would be too large.</p>")
-    if grids:
-      parts += [f"<h3>{html.escape(next(iter(compared.values())).title)}</h3>", *grids]
+  groups = (
+    (_title(compared), map(report_page.sweep_grid, box_gallery.galleries(compared)))
+    for compared in data_sets
+  )
+  parts = report_page.limited(groups, _MAX_BYTES)
   intro = (
     "Seen from above: x points up, the sensor is the small triangle, circles are 10 or 20 m apart; a line in a box points "
     f"to its front. Boxes with a score of {box_pictures.SHOWN_SCORE:g} or more; right from an overlap of "
@@ -61,7 +51,7 @@ def curves(data_sets: DataSets, run_names: Sequence[str]) -> str:
   """
   parts = [
     report_page.chart_grid(
-      next(iter(compared.values())).title,
+      _title(compared),
       [box_curves.svg(chart, run_names) for chart in box_curves.charts(compared)],
     )
     for compared in data_sets
@@ -84,3 +74,7 @@ def write_pictures(folder: pathlib.Path, data_sets: DataSets, run_names: Sequenc
 
 def _css(colour) -> str:
   return "#" + "".join(f"{part:02x}" for part in colour)
+
+
+def _title(compared):
+  return next(iter(compared.values())).title

@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tf_taskology.evaluation import gallery, pictures, tables
 
@@ -171,3 +171,26 @@ def _tile(tile: pictures.Tile, column: str) -> str:
   kind = "legend" if tile.image.shape[0] == 1 else "tile"
   alt = html.escape(f"{column}, {tile.caption}".rstrip(", "))
   return f'<div class="{kind}"><img alt="{alt}" src="data:image/png;base64,{data}">{caption}</div>'
+
+
+def limited(groups: Iterable[tuple[str, Iterable[str]]], max_bytes: int) -> list[str]:
+  """Titled groups of grids as HTML, as many grids as fit.
+
+  Args:
+    groups: title and grids of each; those without a grid are left out.
+    max_bytes: of all grids together; groups say how many more there would have been.
+  """
+  parts, size = [], 0
+  for title, grids in groups:
+    shown, left_out = [], 0
+    for grid in grids:
+      if size + len(grid) > max_bytes:
+        left_out += 1
+        continue
+      size += len(grid)
+      shown.append(grid)
+    if left_out:
+      shown.append(f"<p>{left_out} more left out: the page would be too large.</p>")
+    if shown:
+      parts += [f"<h3>{html.escape(title)}</h3>", *shown]
+  return parts

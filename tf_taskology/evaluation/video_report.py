@@ -1,6 +1,5 @@
 """The report's sections on videos and trajectories."""
 
-import html
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -13,21 +12,8 @@ _MAX_BYTES = 7_000_000  # of all videos; further ones are left out
 
 def videos(data_sets: DataSets) -> str:
   """Two frames and an animation of every sample with a video; empty if there is none."""
-  parts, size = [], 0
-  for compared in data_sets:
-    grids, left_out = [], 0
-    galleries, gifs = video_gallery.galleries(compared), video_gallery.gifs(compared)
-    for shown, (name, animation) in zip(galleries, gifs, strict=True):
-      grid = report_page.video_grid(shown, name, animation)
-      if size + len(grid) > _MAX_BYTES:
-        left_out += 1
-        continue
-      size += len(grid)
-      grids.append(grid)
-    if left_out:
-      grids.append(f"<p>{left_out} more left out: the page would be too large.</p>")
-    if grids:
-      parts += [f"<h3>{html.escape(next(iter(compared.values())).title)}</h3>", *grids]
+  groups = ((next(iter(compared.values())).title, _grids(compared)) for compared in data_sets)
+  parts = report_page.limited(groups, _MAX_BYTES)
   intro = (
     "Two frames of a video: the second one warped onto the first with depth and motion, grey where it is hidden or out of "
     "view; the difference of colours (black is none), and what it was before; depth, red near and blue far, scaled to "
@@ -73,3 +59,9 @@ def write_pictures(folder: pathlib.Path, data_sets: DataSets, run_names: Sequenc
     charts = path_plots.path_charts(compared)
     if charts:
       (folder / f"{stem}-paths.png").write_bytes(path_plots.png(charts, run_names))
+
+
+def _grids(compared):
+  galleries, gifs = video_gallery.galleries(compared), video_gallery.gifs(compared)
+  for shown, (name, animation) in zip(galleries, gifs, strict=True):
+    yield report_page.video_grid(shown, name, animation)
