@@ -148,6 +148,42 @@ class BoxTracksTest(tf.test.TestCase, parameterized.TestCase):
       self.assertNotEqual(gradients[0], 0, own)
       self.assertIsNone(gradients[1])
 
+  def test_the_surer_answer_teaches_the_other_one(self):
+    predictions = with_errors()  # in the second sweep scores are lower
+    with tf.GradientTape() as tape:
+      tape.watch(predictions)
+      loss = value(predictions, teacher="surer", min_target_probability=0.1)
+      total = loss["class"] + loss["residual"]
+    gradients = tape.gradient(total, predictions)
+    for name in ("box_logits", "box_residuals"):
+      moved = tf.norm(tf.reshape(gradients[name], [2, 3, -1]), axis=-1)
+      self.assertAllEqual(moved[:, 0], [0, 0])
+      self.assertAllGreater(moved[:, 1], 0)
+    # Its score is to rise.
+    self.assertAllLessEqual(gradients["box_logits"][:, 1], 0)
+    self.assertAllClose(total, tf.add_n(list(value(predictions).values())), rtol=1e-6)
+
+  def test_the_surer_answer_may_be_that_of_the_later_sweep(self):
+    seen_later = planted()
+    off = np.float32([2.5, 0, 0])[:, None, None, None]  # 0.38 rather than 0.88
+    seen_later["box_logits"] = seen_later["box_logits"] - off
+    with tf.GradientTape() as tape:
+      tape.watch(seen_later["box_logits"])
+      loss = value(seen_later, teacher="surer", min_probability=0.5)["class"]
+    gradient = tape.gradient(loss, seen_later["box_logits"])
+    self.assertGreater(loss, 0.4)
+    self.assertAllLessEqual(gradient[:, 0], 0)
+    self.assertLess(tf.reduce_min(gradient[:, 0]), 0)
+    self.assertAllEqual(gradient[:, 1:], tf.zeros_like(gradient[:, 1:]))
+
+  def test_where_a_track_leads_to_no_vehicle_nothing_is_taught(self):
+    predictions = planted()
+    gone = np.float32([0, 20, 20])[:, None, None, None]
+    predictions["box_logits"] = predictions["box_logits"] - gone
+    settings = {"teacher": "surer", "min_target_probability": 0.1}
+    self.assertAllEqual(list(value(predictions, **settings).values()), [0, 0])
+    self.assertGreater(value(predictions, teacher="surer")["class"], 0.8)
+
   def test_tracks_that_leave_the_grid_or_are_no_number_do_not_count(self):
     predictions = planted()
     for bad in (1000.0, 1e20, np.nan, np.inf):
@@ -175,6 +211,7 @@ class BoxTracksTest(tf.test.TestCase, parameterized.TestCase):
     ({"distance": "cosine"}, "distance"),
     ({"class_space": "odds"}, "class_space"),
     ({"angle_period": 1.0}, "angle_period"),
+    ({"teacher": "older"}, "teacher"),
     ({"stop_gradients": ["peer"]}, "stop_gradients"),
     ({"num_frames": 1}, "num_frames"),
     ({"weights": {"depth": 1.0}}, "does not read"),

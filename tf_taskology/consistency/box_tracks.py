@@ -12,6 +12,7 @@ from tf_taskology.tasks import anchor_losses, box_flow, detection, task
 STOP_GRADIENTS = ("source", "target", "flow")
 DISTANCES = {"l1": tf.abs, "l2": tf.square, "smooth_l1": anchor_losses.smooth_l1}
 CLASS_SPACES = {"probability": tf.sigmoid, "logit": tf.identity}
+TEACHERS = ("both", "surer")
 _ANGLE_PERIODS = (math.pi, 2 * math.pi)
 
 
@@ -49,6 +50,7 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     min_probability: float = 0.3,
     min_target_probability: float = 0.0,
     angle_period: float = math.pi,
+    teacher: str = "both",
     stop_gradients: Sequence[str] = (),
     as_printed: bool = False,
     name: str | None = None,
@@ -71,6 +73,11 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
         untrained as the class is unsure.
       angle_period: headings that differ by so much are the same. pi: the supervised loss knows the
         residual's angle up to 180 degrees only. 2 pi: it is trusted to be the full heading.
+      teacher: which of two answers along a track the other is drawn to. "both": they meet, as printed.
+        "surer": the less sure one is drawn to the surer one, which is a constant. What is sure in one
+        sweep then teaches the others, rather than being talked out of it. An anchor counts if the surer
+        answer has at least `min_probability` and the other one `min_target_probability`, for class and
+        residual alike: where the track leads to no vehicle, there is nothing to be taught.
       stop_gradients: what counts as constant: any of "source" (first frame's detections), "target"
         (later frames') and "flow".
       as_printed: the flow's part with the sign of the paper.
@@ -83,6 +90,7 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     _check("class_distance", class_distance, DISTANCES)
     _check("class_space", class_space, CLASS_SPACES)
     _check("angle_period", angle_period, _ANGLE_PERIODS)
+    _check("teacher", teacher, TEACHERS)
     for part in stop_gradients:
       _check("stop_gradients", part, STOP_GRADIENTS)
     if num_frames < 2 or num_classes < 1:
@@ -101,6 +109,7 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     self._min_probability = min_probability
     self._min_target_probability = min_target_probability
     self._angle_period = angle_period
+    self._surer_teaches = teacher == "surer"
     self._constant = frozenset(stop_gradients)
     self._sign = -1.0 if as_printed else 1.0
 
@@ -155,11 +164,22 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     # Masking the loss is not enough: the gradient of what is not a number is none either.
     flow = tf.where(finite[..., tf.newaxis], flow, tf.zeros_like(flow))
     place, shift, inside = self._landing(flow)
-    logits, residuals = source
-    later_logits, later_residuals = (tf.gather(part, place, batch_dims=1) for part in target)
-    sure = lambda values, least: tf.reduce_max(tf.sigmoid(values), axis=-1) >= least
-    counted = inside & finite & sure(logits, self._min_probability)
-    compared = counted & sure(later_logits, self._min_target_probability)
+    target = tuple(tf.gather(part, place, batch_dims=1) for part in target)
+    sureness, later_sureness = (
+      tf.stop_gradient(tf.reduce_max(tf.sigmoid(answer[0]), axis=-1)) for answer in (source, target)
+    )
+    counted = compared = inside & finite
+    if self._surer_teaches:
+      is_teacher = (sureness >= later_sureness)[..., tf.newaxis]
+      source = tuple(tf.where(is_teacher, tf.stop_gradient(part), part) for part in source)
+      target = tuple(tf.where(is_teacher, part, tf.stop_gradient(part)) for part in target)
+      counted &= tf.maximum(sureness, later_sureness) >= self._min_probability
+      counted &= tf.minimum(sureness, later_sureness) >= self._min_target_probability
+      compared = counted
+    else:
+      counted &= sureness >= self._min_probability
+      compared = counted & (later_sureness >= self._min_target_probability)
+    (logits, residuals), (later_logits, later_residuals) = source, target
     scores = self._class_distance(self._score(later_logits) - self._score(logits))
     remainder = flow[..., :2] - shift
     diagonals = tf.tile(self._anchors.diagonals, [self._anchors.shape[0] * self._anchors.shape[1]])

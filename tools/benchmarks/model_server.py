@@ -175,9 +175,14 @@ def _report(times: dict, rates: dict, sizes: dict) -> dict:
     report[f"{name}_p99_ms"] = round(float(np.percentile(values, 99)), 2)
   for clients, turns in rates.items():
     ratios = [served_rate / local_rate for local_rate, served_rate in turns]
-    report[f"served_per_second_{clients}_clients"] = round(statistics.median(r for _, r in turns), 1)
+    report[f"served_per_second_{clients}_clients"] = round(
+      statistics.median(r for _, r in turns), 1
+    )
     report[f"throughput_ratio_{clients}_clients"] = round(statistics.median(ratios), 3)
-    report[f"throughput_ratio_{clients}_clients_range"] = [round(min(ratios), 3), round(max(ratios), 3)]
+    report[f"throughput_ratio_{clients}_clients_range"] = [
+      round(min(ratios), 3),
+      round(max(ratios), 3),
+    ]
   report |= {f"{name}_bytes": size for name, size in sizes.items()}
   report["cpus"] = os.cpu_count()
   return report
