@@ -31,8 +31,9 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
   tracks do not satisfy; `as_printed` has it. All sweeps must be in one frame of reference, which
   boxes, anchors and flow are in.
 
-  Counted are anchors that a vehicle is seen at in the first frame and whose track stays in the
-  grid, with a mean over them; the paper sums, and does not say over which.
+  Counted are anchors that a vehicle is seen at in the first frame (or, see `teacher`, in either)
+  and whose track stays in the grid, with a mean over them; the paper sums, and does not say over
+  which.
   """
 
   def __init__(
@@ -129,9 +130,9 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
   def __call__(self, predictions, inputs, labels=None):
     """Terms "class" and "residual"; see `ConsistencyLoss`. Labels stand for nothing here."""
     del inputs, labels
-    rows, columns, per_cell = self._anchors.shape
-    cells = rows * columns * per_cell
-    split = lambda name, frames, size: tf.reshape(predictions[name], [-1, frames, cells, size])
+    split = lambda name, frames, size: tf.reshape(
+      predictions[name], [-1, frames, self._anchors.count, size]
+    )
     logits = split(detection.BOX_LOGITS, self._num_frames, self._num_classes)
     residuals = split(detection.BOX_RESIDUALS, self._num_frames, boxes_lib.SIZE)
     flow = self._hold("flow", self._anchor_flow(predictions[box_flow.BOX_FLOW]))
@@ -156,7 +157,7 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     flow = tf.reshape(flow, [-1, rows, columns, 1 if self._shared else per_cell, later, 3])
     if self._shared:
       flow = tf.repeat(flow, per_cell, axis=3)
-    return tf.reshape(flow, [-1, rows * columns * per_cell, later, 3])
+    return tf.reshape(flow, [-1, self._anchors.count, later, 3])
 
   def _along(self, source, target, flow):
     """(values, mask) of the class and of the residual term: [batch, anchors] each."""
@@ -168,17 +169,16 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     sureness, later_sureness = (
       tf.stop_gradient(tf.reduce_max(tf.sigmoid(answer[0]), axis=-1)) for answer in (source, target)
     )
-    counted = compared = inside & finite
+    teaching, taught = sureness, later_sureness
     if self._surer_teaches:
-      is_teacher = (sureness >= later_sureness)[..., tf.newaxis]
-      source = tuple(tf.where(is_teacher, tf.stop_gradient(part), part) for part in source)
-      target = tuple(tf.where(is_teacher, part, tf.stop_gradient(part)) for part in target)
-      counted &= tf.maximum(sureness, later_sureness) >= self._min_probability
-      counted &= tf.minimum(sureness, later_sureness) >= self._min_target_probability
-      compared = counted
-    else:
-      counted &= sureness >= self._min_probability
-      compared = counted & (later_sureness >= self._min_target_probability)
+      is_surer = (sureness >= later_sureness)[..., tf.newaxis]
+      source = tuple(tf.where(is_surer, tf.stop_gradient(part), part) for part in source)
+      target = tuple(tf.where(is_surer, part, tf.stop_gradient(part)) for part in target)
+      teaching, taught = tf.maximum(sureness, later_sureness), tf.minimum(sureness, later_sureness)
+    counted = inside & finite & (teaching >= self._min_probability)
+    compared = counted & (taught >= self._min_target_probability)
+    if self._surer_teaches:
+      counted = compared
     (logits, residuals), (later_logits, later_residuals) = source, target
     scores = self._class_distance(self._score(later_logits) - self._score(logits))
     remainder = flow[..., :2] - shift

@@ -36,7 +36,7 @@ class Source(abc.ABC):
     """A short name for messages."""
 
   def prepare(self):
-    """Makes what has to be made once (renders, indexes). Safe to call from several processes at once."""
+    """Makes what has to be made once (renders, indexes); here nothing. Safe to call from several processes at once."""
 
 
 class ImageSource(Source):
