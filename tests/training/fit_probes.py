@@ -30,7 +30,7 @@ class Watch(tf.keras.callbacks.Callback):
   Attributes:
     epochs: epochs begun.
     batches: number within its epoch of every batch (of the last one of every call of the loop).
-    states: global step -> weights and optimiser variables after it.
+    states: global step -> weights and optimiser variables after it, one module's after another's.
   """
 
   def __init__(self):
@@ -48,8 +48,9 @@ class Watch(tf.keras.callbacks.Callback):
     self._note()
 
   def _note(self):
-    variables = [*self.model.network.variables, *self.model.optimizer.variables]
-    self.states[int(self.model.optimizer.iterations.numpy())] = [v.numpy() for v in variables]
+    modules = getattr(self.model, "modules", [self.model])
+    variables = [v for m in modules for v in (*m.network.variables, *m.optimizer.variables)]
+    self.states[int(modules[0].optimizer.iterations.numpy())] = [v.numpy() for v in variables]
 
 
 class Crash(Exception):

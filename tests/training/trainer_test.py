@@ -125,6 +125,17 @@ class RestartTest(TrainerTestCase):
     with self.assertRaisesRegex(ValueError, "initial_run = .* holds no checkpoint .* 'normals'"):
       self.train(9, module="normals", training={"initial_run": self.work_dir})
 
+  def test_modules_trained_together_go_on_apart(self):
+    together, apart = fit_probes.Watch(), fit_probes.Watch()
+    self.train(5, together, mode="synchronous")
+    other = self.create_tempdir().full_path
+    arguments = {"module": "normals", "training": {"initial_run": self.work_dir}}
+    self.train(6, apart, work_dir=other, **arguments)
+    self.assertEqual(list(apart.states), [5, 6])
+    number = len(apart.states[5])
+    for saved, restored in zip(together.states[5][-number:], apart.states[5], strict=True):
+      self.assertAllEqual(saved, restored)
+
 
 class FailureTest(TrainerTestCase):
   def test_loss_that_is_no_number_ends_it_and_keeps_what_there_was(self):

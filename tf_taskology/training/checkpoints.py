@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_taskology.training import module as module_lib, work_folder
+from tf_taskology.training import module as module_lib, synchronous, work_folder
 
 
 def restore(
@@ -20,7 +20,7 @@ def restore(
     model: what `fit` trains: the only module, or all of them in a synchronous collective.
     modules: the modules in it.
     checkpoints_dir: folder that `callbacks.Backup` writes to; may be empty or absent.
-    initial_run: work folder of an earlier run, not synchronous; None to start from fresh weights.
+    initial_run: work folder of an earlier run, of whatever mode; None to start from fresh weights.
 
   Returns:
     The global step.
@@ -33,19 +33,28 @@ def restore(
     tf.train.Checkpoint(model=model).restore(checkpoint).expect_partial()
   elif initial_run:
     for module in modules:
-      directory = work_folder.checkpoints_dir(initial_run, module.name)
-      checkpoint = _newest(directory)
-      if not checkpoint:
-        raise ValueError(
-          f"Training.initial_run = {initial_run!r} holds no checkpoint of module {module.name!r}: looked in {directory}."
-        )
-      tf.train.Checkpoint(model=module).restore(checkpoint).expect_partial()
+      _restore_from_run(module, initial_run)
   return global_step(modules)
 
 
 def global_step(modules: Sequence[module_lib.Module]) -> int:
   """Steps taken so far."""
   return int(modules[0].optimizer.iterations.numpy())
+
+
+def _restore_from_run(module, run):
+  """From the checkpoint of the module's own trainer, or else of the one that trained all together."""
+  own, together = (
+    work_folder.checkpoints_dir(run, name) for name in (module.name, work_folder.SYNCHRONOUS)
+  )
+  if checkpoint := _newest(own):
+    tf.train.Checkpoint(model=module).restore(checkpoint).expect_partial()
+  elif checkpoint := _newest(together):
+    synchronous.checkpoint_of(module).restore(checkpoint).expect_partial()
+  if global_step([module]) == 0:
+    raise ValueError(
+      f"Training.initial_run = {run!r} holds no checkpoint of module {module.name!r}: looked in {own} and {together}."
+    )
 
 
 def _newest(checkpoints_dir):

@@ -7,6 +7,12 @@ import tensorflow as tf
 from tf_taskology.training import module as module_lib
 
 
+def checkpoint_of(module: module_lib.Module) -> tf.train.Checkpoint:
+  """What restores a single module from the checkpoint of a collective that had it."""
+  by_name = tf.train.Checkpoint(**{module.name: module})
+  return tf.train.Checkpoint(model=tf.train.Checkpoint(by_name=by_name))
+
+
 class SynchronousCollective(tf.keras.Model):
   """Several modules in one step.
 
@@ -22,6 +28,7 @@ class SynchronousCollective(tf.keras.Model):
   def __init__(self, modules: Sequence[module_lib.Module], name: str = "collective"):
     super().__init__(name=name)
     self.modules = list(modules)
+    self.by_name = {module.name: module for module in modules}  # as checkpoints know them
     mediated = [relation for module in modules for relation in module.mediated]
     for module in modules:
       module.mediator_frames = module.frames_read(mediated)  # the others read it too
