@@ -141,6 +141,20 @@ class TimedTest(tf.test.TestCase):
     self.assertGreater(waits[0], 0.1)
     self.assertLess(np.median(waits[1:]), 0.05)
 
+  def test_iterator_is_dropped_at_once(self):
+    dataset = (
+      tf.data.Dataset.range(10).repeat().map(lambda i: {"i": i[tf.newaxis]}, tf.data.AUTOTUNE)
+    )
+    # TensorFlow's tuner sleeps longer the longer it ran, so none may be there.
+    self.assertFalse(pipeline.timed(dataset).options().autotune.enabled)
+    iterator = iter(pipeline.timed(dataset))
+    for _ in range(20):
+      next(iterator)
+      time.sleep(0.1)
+    begin = time.monotonic()
+    del iterator
+    self.assertLess(time.monotonic() - begin, 0.5)
+
   def test_several_workers_wait_side_by_side(self):
     def slow(i):
       time.sleep(0.4)

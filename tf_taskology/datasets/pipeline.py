@@ -109,6 +109,17 @@ def timed(dataset: tf.data.Dataset, num_workers: int = 1) -> tf.data.Dataset:
   dataset = tf.data.Dataset.zip((asked, dataset)).map(measure)
   options = tf.data.Options()
   options.experimental_optimization.inject_prefetch = False
+  return untuned(dataset.with_options(options))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+  """The dataset with nothing tuned while it runs: maps run on all threads from the beginning.
+
+  TensorFlow's tuner sleeps for up to a minute between two looks, and whoever drops the iterator waits for it: it is
+  woken before it can see that it was cancelled, and sleeps on.
+  """
+  options = tf.data.Options()
+  options.autotune.enabled = False
   return dataset.with_options(options)
 
 

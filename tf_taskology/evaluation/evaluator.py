@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tf_taskology.datasets import element as element_lib, observations
+from tf_taskology.datasets import element as element_lib, observations, pipeline
 from tf_taskology.evaluation import (
   box_samples,
   evaluation as evaluation_lib,
@@ -191,7 +191,7 @@ def _dataset(spec: spec_lib.EvaluationSpec, split: str, max_samples: int | None)
     labels, pose = tuple(spec.source.labels), element_lib.POSE in dataset.element_spec
     kept = observations.of_element(dataset.element_spec).kept
     dataset = dataset.map(lambda element: element_lib.select(element, 1, labels, pose, kept))
-  return dataset
+  return pipeline.untuned(dataset)
 
 
 def _predict(models: Sequence[exports.Model], observation, batch) -> dict[str, np.ndarray]:
