@@ -31,7 +31,6 @@ class SegmentationFlow(flow_relation.FlowRelation):
     occlusion_tolerance: float = 0.05,
     surface_tolerance: float | None = None,
     temperature: float = 1.0,
-    slack: int = 0,
     **arguments,
   ):
     """Segmentation carried along.
@@ -53,9 +52,6 @@ class SegmentationFlow(flow_relation.FlowRelation):
         then have another class, and 3 % and 4 % with a tolerance of 0.05.
       temperature: for "cross_entropy", by which the target's logits are divided; below 1 the target is
         surer of itself than the source.
-      slack: for "l1" and "l2", pixels by which the flow may be wrong: only how far a logit is outside
-        the range of the target's within so many pixels around counts. Flow that is right to a pixel
-        wears away what is thin, people and poles, without it.
       **arguments: what is read and how, `jit_compile` and `name`: see `FlowRelation`.
 
     Raises:
@@ -71,14 +67,8 @@ class SegmentationFlow(flow_relation.FlowRelation):
       )
     if not temperature > 0:
       raise ValueError(f"SegmentationFlow.temperature must be > 0. Received: {temperature!r}.")
-    if not (isinstance(slack, int) and slack >= 0) or (slack and distance == "cross_entropy"):
-      raise ValueError(
-        "SegmentationFlow.slack must be a whole number of pixels, 0 with the distance 'cross_entropy'. "
-        f"Received: {slack!r} with {distance!r}."
-      )
     super().__init__(weights, labelled_weights, stop_gradients, occlusion_tolerance, **arguments)
     self._distance = distance
-    self._slack = slack
     self._surface_tolerance = surface_tolerance
     self._temperature = temperature
 
@@ -120,23 +110,6 @@ class SegmentationFlow(flow_relation.FlowRelation):
       expected = motion_warp.sample(tf.nn.softmax(target / self._temperature), x, y)
       found = tf.transpose(tf.nn.log_softmax(source), [0, 3, 1, 2])
       return -tf.reduce_sum(expected * found, axis=1)
-    found = tf.transpose(source, [0, 3, 1, 2])
-    size = _outside(found, *(motion_warp.sample(bound, x, y) for bound in self._bounds(target)))
-    if self._distance == "l2":
-      size = tf.square(size)
+    difference = motion_warp.sample(target, x, y) - tf.transpose(source, [0, 3, 1, 2])
+    size = tf.abs(difference) if self._distance == "l1" else tf.square(difference)
     return tf.reduce_mean(size, axis=1)
-
-  def _bounds(self, logits):
-    """The least and the largest of each logit within `slack` pixels around; one and the same without slack."""
-    if not self._slack:
-      return (logits,)
-    side = 2 * self._slack + 1
-    largest = tf.nn.max_pool2d(logits, side, 1, "SAME")
-    return -tf.nn.max_pool2d(-logits, side, 1, "SAME"), largest
-
-
-def _outside(value, least, largest=None):
-  """How far a value is outside of a range; from a single value without `largest`."""
-  if largest is None:
-    return tf.abs(value - least)
-  return tf.nn.relu(least - value) + tf.nn.relu(value - largest)
