@@ -27,11 +27,15 @@ class SynchronousCollective(tf.keras.Model):
 
   def __init__(self, modules: Sequence[module_lib.Module], name: str = "collective"):
     super().__init__(name=name)
-    self.modules = list(modules)
     self.by_name = {module.name: module for module in modules}  # as checkpoints know them
     mediated = [relation for module in modules for relation in module.mediated]
     for module in modules:
       module.mediator_frames = module.frames_read(mediated)  # the others read it too
+
+  @property
+  def modules(self) -> list[module_lib.Module]:
+    """All modules, in order."""
+    return list(self.by_name.values())
 
   def call(self, seen, training: bool = False) -> dict[str, tf.Tensor]:
     """Predictions by output name of all modules for which there are enough frames; see `Module.call`."""
