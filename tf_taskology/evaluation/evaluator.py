@@ -101,7 +101,7 @@ def evaluate(
     size = batch[element_lib.SAMPLE_ID].shape[0]
     chosen = [i for i in range(size) if num_samples + i in pictured]
     asked = [m for m in models if chosen or needed & set(m.outputs)]
-    predictions = _predict(asked, observation, batch)
+    predictions = predict(asked, observation, batch)
     labels = _update(protocols, batch, predictions)
     if element_lib.IMAGE in batch:
       pairs = _pair_outputs(models)
@@ -194,8 +194,18 @@ def _dataset(spec: spec_lib.EvaluationSpec, split: str, max_samples: int | None)
   return pipeline.untuned(dataset)
 
 
-def _predict(models: Sequence[exports.Model], observation, batch) -> dict[str, np.ndarray]:
-  """Predictions by output name, [batch, frames or pairs, height, width, channels]; of point clouds [batch, frames, ...]."""
+def predict(models: Sequence[exports.Model], observation, batch) -> dict[str, np.ndarray]:
+  """Asks models about a batch of samples.
+
+  Args:
+    models: what `load` gives; one that needs more frames than there are is not asked.
+    observation: what samples show, `observations.of_element`.
+    batch: of samples.
+
+  Returns:
+    Predictions by output name, [batch, frames or pairs, height, width, channels]; of point clouds
+    [batch, frames, ...].
+  """
   seen = observation.seen(batch)
   size, frames = next(iter(seen.values())).shape[:2]
   folded, predictions = {}, {}
