@@ -27,6 +27,16 @@ class ReadTest(parameterized.TestCase):
     recording = rgbd_layouts.read(rgbd_fixtures.scannet(self.create_tempdir().full_path))
     self.assertEqual([frame.name for frame in recording.frames], [str(i) for i in range(12)])
 
+  def test_order_of_names(self):
+    folder = self.create_tempdir().full_path
+    names = ["f1", "f10", "f2", "f02", "a", "f2b", "²"]
+    for name in names:
+      with open(os.path.join(folder, f"{name}.txt"), "w", encoding="utf-8-sig") as file:
+        file.write("30 31 19 12\r\n")
+    files = rgbd_files.list_files(folder, (".txt",))
+    self.assertEqual(list(files), ["a", "f1", "f02", "f2", "f2b", "f10", "²"])
+    np.testing.assert_array_equal(rgbd_files.read_matrix(files["a"])[0], (30, 0, 19))
+
   def test_what_has_no_colour_is_an_orphan(self):
     folder = rgbd_fixtures.plain(self.create_tempdir().full_path)
     os.remove(os.path.join(folder, "image", "3.png"))

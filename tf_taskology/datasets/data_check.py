@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from tf_taskology.datasets import rgbd_check, rgbd_findings, rgbd_layouts
+from tf_taskology.datasets import rgbd_check, rgbd_files, rgbd_findings, rgbd_layouts
 from tf_taskology.datasets.point_clouds import check as points_check, layouts as points_layouts
 from tf_taskology.datasets.video import check as video_check, layouts
 
@@ -44,6 +44,7 @@ def check(path: str, options: Options) -> rgbd_check.Report:
   Raises:
     OptionError: an option does not fit the layout.
   """
+  path = rgbd_files.absolute(path)
   layout = options.layout if options.layout != "auto" else _detect(path)
   if layout is None:
     return _unknown(path)

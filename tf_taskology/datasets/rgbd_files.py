@@ -86,9 +86,22 @@ def is_pose(pose: np.ndarray | None) -> bool:
   return bool(rigid and np.allclose(pose[3], (0.0, 0.0, 0.0, 1.0), atol=1e-3))
 
 
+def absolute(path: str) -> str:
+  """A path as the user types it, ~ and relative ones too, from the root: names of folders are taken from it."""
+  return os.path.abspath(os.path.expanduser(path))
+
+
+def read_text(path: str) -> str:
+  """A text file, with or without a byte order mark; ValueError that names it if it is no text."""
+  try:
+    with open(path, encoding="utf-8-sig") as file:
+      return file.read()
+  except (OSError, UnicodeDecodeError) as error:
+    raise ValueError(f"Cannot read {path!r}: {error}.") from error
+
+
 def _read_numbers(path):
-  with open(path, encoding="utf-8") as file:
-    text = file.read()
+  text = read_text(path)
   try:
     return np.array([float(word) for word in text.replace(",", " ").split()])
   except ValueError as error:
@@ -110,16 +123,37 @@ def read_pose(path: str) -> np.ndarray:
 
 
 def list_files(folder: str, endings: Sequence[str]) -> dict[str, str]:
-  """Base name -> path of the files with one of the endings, in natural order (9 before 10)."""
+  """Base name -> path of the files with one of the endings, in natural order (9 before 10), without hidden ones.
+
+  Raises:
+    ValueError: two files differ in their endings only, so that a base name does not tell which is meant.
+  """
   if not os.path.isdir(folder):
     return {}
+  result: dict[str, str] = {}
+  # Copies from a Mac bring a hidden "._name.png" for every name.png; it is no image.
+  names = [name for name in os.listdir(folder) if not name.startswith(".")]
+  for name in sorted(names, key=_natural):
+    ending = next((e for e in endings if name.lower().endswith(e)), None)
+    if ending is None:
+      continue
+    base = name[: -len(ending)]
+    if base in result:
+      raise ValueError(
+        f"{folder!r} has {os.path.basename(result[base])!r} and {name!r}: which of the two is {base!r}? Keep one."
+      )
+    result[base] = os.path.join(folder, name)
+  return result
 
-  def natural(name):
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
-  return {
-    name[: -len(ending)]: os.path.join(folder, name)
-    for name in sorted(os.listdir(folder), key=natural)
-    for ending in endings
-    if name.lower().endswith(ending)
-  }
+def list_folders(folder: str) -> list[str]:
+  """Names of the folders in a folder, in natural order, without hidden ones."""
+  names = [name for name in os.listdir(folder) if not name.startswith(".")]
+  return [name for name in sorted(names, key=_natural) if os.path.isdir(os.path.join(folder, name))]
+
+
+def _natural(name):
+  """Sorts 9 before 10; the name itself decides where only leading zeros differ, as the order of listdir is any."""
+  # Odd places of the split are the digits.
+  parts = re.split(r"(\d+)", name)
+  return [int(part) if i % 2 else part for i, part in enumerate(parts)], name

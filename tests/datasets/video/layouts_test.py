@@ -30,6 +30,11 @@ class LayoutsTest(parameterized.TestCase):
     self.assertEqual(layouts.detect(os.path.join(folder, "segment-1.tfrecord")), "waymo")
     self.assertIsNone(layouts.detect(self.create_tempdir().full_path))
 
+  def test_upper_case(self):
+    folder = self.create_tempdir().full_path
+    fixtures.save(os.path.join(folder, "clip", "IMG_1.JPG"), fixtures.image(0))
+    self.assertEqual(layouts.detect(folder), "frames")
+
   def test_arguments(self):
     folder = fixtures.kitti_raw(self.create_tempdir().full_path)
     data = layouts.make("kitti_raw", folder, ["cameras=(3,)", "calibration=other.txt"])

@@ -25,6 +25,8 @@ class SplitsTest(parameterized.TestCase):
   def test_names_and_patterns(self):
     self.assertEqual(splits.frames_of(_CLIPS, ("drive_2/*",)), [range(0), range(3)])
     self.assertEqual(splits.frames_of(_CLIPS, ["drive_1/left"]), [range(10), range(0)])
+    clip = footage.Clip("drive [1080p]", _frames(2))
+    self.assertEqual(splits.frames_of([clip], [clip.name]), [range(2)])
 
   def test_samples_stay_within_their_part_of_a_clip(self):
     found = splits.samples(_CLIPS, (0.0, 1.0), 3, 2, 3, ())

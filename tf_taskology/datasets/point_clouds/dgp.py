@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tf_taskology.datasets import rgbd_files
 from tf_taskology.datasets.point_clouds import box_frames, point_files, recordings
 from tf_taskology.datasets.video import footage, kitti_files
 
@@ -48,7 +49,7 @@ class DgpScenes(recordings.Recordings):
   """
 
   def __init__(self, path: str, sensor: str = "LIDAR", sensor_height: float = 0.2):
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._sensor = sensor
     self._sensor_height = sensor_height
 

@@ -44,7 +44,7 @@ class KittiObject(recordings.Recordings):
     field_of_view: bool = True,
     sensor_height: float = SENSOR_HEIGHT,
   ):
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._scans = scans
     self._lists = None if lists is None else dict(lists)
     self._field_of_view = field_of_view

@@ -41,7 +41,7 @@ class KittiTracking(recordings.Recordings):
     field_of_view: bool = True,
     sensor_height: float = kitti_object.SENSOR_HEIGHT,
   ):
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._field_of_view = field_of_view
     self._sensor_height = sensor_height
 

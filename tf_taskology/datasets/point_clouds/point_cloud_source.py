@@ -9,7 +9,7 @@ from absl import logging
 
 from tf_taskology.datasets import element, point_observation, source
 from tf_taskology.datasets.point_clouds import check, recordings, sample_points
-from tf_taskology.datasets.video import splits as splits_lib
+from tf_taskology.datasets.video import footage, splits as splits_lib
 from tf_taskology.geometry import bev_grid
 from tf_taskology.tasks import anchor_targets
 
@@ -237,7 +237,7 @@ class PointCloudSource(source.Source):
     arrays = self._labels(sweeps, train)
     arrays[point_observation.POINTS] = _stack([sweep.points for sweep in sweeps], self._max_points)
     arrays[point_observation.NUM_POINTS] = np.array([len(s.points) for s in sweeps], np.int32)
-    arrays[element.SAMPLE_ID] = f"{clip.name}/{chosen[0].name}".encode()
+    arrays[element.SAMPLE_ID] = footage.name_bytes(f"{clip.name}/{chosen[0].name}")
     if poses is not None:
       origin = np.linalg.inv(self._origin(clip))
       arrays[element.POSE] = (origin @ poses).astype(np.float32)

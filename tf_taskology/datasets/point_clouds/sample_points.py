@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_taskology.datasets.point_clouds import box_frames, recordings
+from tf_taskology.datasets.video import footage
 from tf_taskology.geometry import bev_grid
 
 
@@ -111,7 +112,7 @@ def inside(sweep: Sweep, grid: bev_grid.BevGrid) -> Sweep:
 def limited(sweep: Sweep, max_points: int, max_boxes: int, name: str) -> Sweep:
   """At most so many points, chosen at random by the sweep's name, in their order; and the nearest boxes."""
   if len(sweep.points) > max_points:
-    generator = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
+    generator = np.random.Generator(np.random.PCG64(zlib.crc32(footage.name_bytes(name))))
     chosen = np.sort(generator.permutation(len(sweep.points))[:max_points])
     sweep = dataclasses.replace(sweep, points=sweep.points[chosen])
   if len(sweep.boxes) > max_boxes:

@@ -55,7 +55,7 @@ class SweepFolder(recordings.Recordings):
         "SweepFolder.columns must be >= 3 and intensity_scale > 0. "
         f"Received: {columns}, {intensity_scale}."
       )
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._classes = {"vehicle": recordings.VEHICLE} if classes is None else dict(classes)
     self._columns = columns
     self._intensity_scale = intensity_scale
@@ -118,8 +118,8 @@ class SweepFolder(recordings.Recordings):
   def _folders(self):
     if not os.path.isdir(self._path):
       return []
-    inner = [os.path.join(self._path, name) for name in sorted(os.listdir(self._path))]
-    return [self._path, *filter(os.path.isdir, inner)]
+    inner = [os.path.join(self._path, name) for name in rgbd_files.list_folders(self._path)]
+    return [self._path, *inner]
 
   def _drive(self, folder):
     files = rgbd_files.list_files(folder, point_files.ENDINGS)

@@ -76,7 +76,7 @@ class WaymoV2(recordings.Recordings):
       raise ValueError(f"WaymoV2.lasers must be some of {tuple(LASERS)}. Received: {lasers}.")
     if not returns or not set(returns) <= {1, 2}:
       raise ValueError(f"WaymoV2.returns must be some of 1, 2. Received: {returns}.")
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._lasers = tuple(LASERS[name] for name in lasers)
     self._returns = tuple(returns)
     self._no_label_zones = no_label_zones

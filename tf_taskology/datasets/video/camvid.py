@@ -89,7 +89,7 @@ class CamVid(footage.Footage):
   """
 
   def __init__(self, path: str):
-    self._path = path
+    self._path = rgbd_files.absolute(path)
 
   @property
   def labels(self) -> tuple[str, ...]:

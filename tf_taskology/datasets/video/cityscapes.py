@@ -44,7 +44,7 @@ class Cityscapes(footage.Footage):
   """
 
   def __init__(self, path: str, video: bool | None = None):
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._video = video
 
   @property

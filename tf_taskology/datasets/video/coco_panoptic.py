@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tf_taskology.datasets import rgbd_files
 from tf_taskology.datasets.video import footage, image_files
 from tf_taskology.tasks import road_classes
 
@@ -77,7 +78,7 @@ class CocoPanoptic(footage.Footage):
       raise ValueError(
         f"CocoPanoptic.containing must be a list of classes that the class map has. Received: {containing!r}."
       )
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._subsets = dict(_SUBSETS if subsets is None else subsets)
     self._containing = {road_classes.IDS[name] for name in containing}
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_taskology.datasets import element, rgbd_images, source
+from tf_taskology.datasets import element, rgbd_files, rgbd_images, source
 from tf_taskology.datasets.video import coco_panoptic, views
 
 _NAME = "coco/2017_panoptic"
@@ -25,7 +25,7 @@ class CocoTfds(source.ImageSource):
   """
 
   def __init__(self, data_dir: str, image_size: tuple[int, int], keep_aspect: bool = True):
-    self._data_dir = data_dir
+    self._data_dir = rgbd_files.absolute(data_dir)
     self._image_size = tuple(image_size)
     self._keep_aspect = keep_aspect
 

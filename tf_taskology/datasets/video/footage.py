@@ -163,6 +163,11 @@ def even_parts(numbers: Sequence[int]) -> list[tuple[int, int]]:
   return list(itertools.pairwise(bounds))
 
 
+def name_bytes(name: str) -> bytes:
+  """A name as UTF-8; names of files need not be text, and what is none is written as in Python."""
+  return name.encode(errors="backslashreplace")
+
+
 def require_folder(path: str, what: str):
   """Raises FileNotFoundError if there is no such folder."""
   if not os.path.isdir(path):

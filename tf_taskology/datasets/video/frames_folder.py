@@ -30,7 +30,7 @@ class FramesFolder(footage.Footage):
       raise ValueError(
         f"FramesFolder.intrinsics must be (fx, fy, cx, cy) in pixels. Received: {intrinsics}."
       )
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._intrinsics = intrinsics
 
   @property
@@ -42,10 +42,8 @@ class FramesFolder(footage.Footage):
 
   def clips(self) -> list[footage.Clip]:
     footage.require_folder(self._path, "Folder of frames")
-    names = sorted(
-      name for name in os.listdir(self._path) if os.path.isdir(os.path.join(self._path, name))
-    )
-    folders = [(os.path.basename(os.path.normpath(self._path)), self._path)]
+    names = rgbd_files.list_folders(self._path)
+    folders = [(os.path.basename(self._path), self._path)]
     folders += [(name, os.path.join(self._path, name)) for name in names]
     clips = [self._clip(name, folder) for name, folder in folders]
     clips = [clip for clip in clips if clip is not None]

@@ -20,8 +20,8 @@ def size(path: str) -> tuple[int, int]:
     raise ValueError(f"Cannot read image {path!r}: {error}.") from error
 
 
-def read(path: str, mode: str | None = None) -> np.ndarray:
-  """Pixels as stored, or converted to a PIL mode.
+def read(path: str) -> np.ndarray:
+  """Pixels as stored.
 
   Returns:
     [height, width] or [height, width, channels], uint8 or uint16. Palette images give their indices.
@@ -31,14 +31,21 @@ def read(path: str, mode: str | None = None) -> np.ndarray:
   """
   try:
     with Image.open(path) as image:
-      return np.asarray(image.convert(mode) if mode else image)
+      return np.asarray(image)
   except (OSError, SyntaxError, ValueError) as error:
     raise ValueError(f"Cannot read image {path!r}: {error}.") from error
 
 
 def read_colour(path: str) -> np.ndarray:
   """[height, width, 3] uint8; grey images have three equal channels. Raises ValueError."""
-  return read(path, "RGB")
+  try:
+    with Image.open(path) as image:
+      if image.mode.startswith("I;16"):  # converting would make white of all above 255
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+      return np.asarray(image.convert("RGB"))
+  except (OSError, SyntaxError, ValueError) as error:
+    raise ValueError(f"Cannot read image {path!r}: {error}.") from error
 
 
 def problem(path: str, expected: tuple[int, int], like: str) -> str:

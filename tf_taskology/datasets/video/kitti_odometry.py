@@ -37,7 +37,7 @@ class KittiOdometry(footage.Footage):
       raise ValueError(
         f"KittiOdometry.sequences must be a list of names such as ('09', '10'). Received: {sequences!r}."
       )
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._sequences = sequences
     self._camera = camera
 

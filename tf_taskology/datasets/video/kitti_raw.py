@@ -50,7 +50,7 @@ class KittiRaw(footage.Footage):
       raise ValueError(f"KittiRaw.cameras must be some of 0, 1, 2, 3. Received: {cameras}.")
     if depth not in DEPTHS:
       raise ValueError(f"KittiRaw.depth must be one of {DEPTHS}. Received: {depth!r}.")
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._cameras = tuple(cameras)
     self._calibration = calibration
     self._depth = depth

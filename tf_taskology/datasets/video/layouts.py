@@ -34,7 +34,7 @@ class Layout:
   marks: tuple[str, ...]
 
 
-_IMAGES = tuple(f"*{ending}" for ending in rgbd_files.IMAGE_ENDINGS)
+_IMAGES = tuple(f"*{e}" for ending in rgbd_files.IMAGE_ENDINGS for e in (ending, ending.upper()))
 # In the order in which `detect` tries them: the plainest comes last.
 LAYOUTS = {
   "kitti_odometry": Layout(kitti_odometry.KittiOdometry, ("sequences/*/image_?",)),

@@ -23,10 +23,7 @@ def frames_of(clips: Sequence[footage.Clip], split: Split) -> list[range]:
   """For each clip the indices of its frames that belong to the split: a share in order of time, or all or none."""
   if _is_share(split):
     return [range(*(round(share * len(clip.frames)) for share in split)) for clip in clips]
-  return [
-    range(len(clip.frames) if any(fnmatch.fnmatchcase(clip.name, p) for p in split) else 0)
-    for clip in clips
-  ]
+  return [range(len(clip.frames) if _is_named(clip.name, split) else 0) for clip in clips]
 
 
 def samples(
@@ -49,6 +46,11 @@ def samples(
       if not labels or any(name in clip.frames[i].files for i in frames for name in labels):
         found.append((index, frames))
   return found
+
+
+def _is_named(name, split):
+  # A name with brackets is a pattern that does not match itself.
+  return any(name == pattern or fnmatch.fnmatchcase(name, pattern) for pattern in split)
 
 
 def _is_share(split):

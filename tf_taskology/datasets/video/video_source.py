@@ -240,7 +240,8 @@ class VideoSource(source.ImageSource):
 
 def _sample_id(clip, frame):
   # Clips of single images have the image in their name already.
-  return clip.name if clip.name.endswith(f"/{frame.name}") else f"{clip.name}/{frame.name}"
+  name = clip.name if clip.name.endswith(f"/{frame.name}") else f"{clip.name}/{frame.name}"
+  return footage.name_bytes(name)
 
 
 def _crop(view):

@@ -49,7 +49,7 @@ class Waymo(footage.Footage):
   def __init__(self, path: str, cameras: Sequence[str] = ("FRONT",)):
     if isinstance(cameras, str) or not cameras or not set(cameras) <= set(CAMERAS):
       raise ValueError(f"Waymo.cameras must be some of {list(CAMERAS)}. Received: {cameras!r}.")
-    self._path = path
+    self._path = rgbd_files.absolute(path)
     self._cameras = tuple(cameras)
 
   @property
