@@ -7,7 +7,8 @@ import numpy as np
 from absl.testing import absltest
 
 from tests.datasets.video import fixtures
-from tf_taskology.datasets.video import kitti_odometry, views
+from tf_taskology.datasets import element
+from tf_taskology.datasets.video import kitti_odometry, video_source, views
 
 
 class KittiOdometryTest(absltest.TestCase):
@@ -48,6 +49,52 @@ class KittiOdometryTest(absltest.TestCase):
     self.assertEqual(names, ["07"])
     with self.assertRaisesRegex(ValueError, r"for \['08'\]. sequences/ holds \['06', '07'\]"):
       kitti_odometry.KittiOdometry(self.folder, ("08",)).clips()
+
+  def test_what_the_downloads_bring_besides(self):
+    # Calibrations and LiDAR come with folders for all sequences, 00-21.
+    for name in ("07", "11"):
+      fixtures.save_text(os.path.join(self.folder, "sequences", name, "times.txt"), "0\n0.1\n")
+    fixtures.save_text(os.path.join(self.folder, "sequences", "readme.txt"), "x")
+    with self.assertLogs(level="WARNING") as logs:
+      (clip,) = kitti_odometry.KittiOdometry(self.folder).clips()
+    self.assertEqual(clip.name, "06")
+    self.assertIn("without images in image_2 are left out: 07, 11", logs.output[0])
+    with self.assertRaisesRegex(
+      ValueError, r"07' has no images in image_2; it holds \['times.txt'"
+    ):
+      kitti_odometry.KittiOdometry(self.folder, ("06", "07")).clips()
+    with self.assertRaisesRegex(
+      ValueError, r"for a sequence. It holds \['06', '07', '11', 'readme.txt'\]"
+    ):
+      kitti_odometry.KittiOdometry(os.path.join(self.folder, "sequences")).clips()
+
+  def test_part_of_the_images_of_a_sequence(self):
+    (whole,) = kitti_odometry.KittiOdometry(self.folder).clips()
+    for number in (0, 1, 5):
+      os.remove(os.path.join(self.sequence, "image_2", f"{number:06d}.png"))
+    with self.assertLogs(level="WARNING") as logs:
+      (clip,) = kitti_odometry.KittiOdometry(self.folder).clips()
+    self.assertIn("06.txt' has 6 poses for 3 images: taken by their numbers", logs.output[0])
+    for frame, same in zip(clip.frames, whole.frames[2:5], strict=True):
+      self.assertEqual(frame.name, same.name)
+      np.testing.assert_array_equal(frame.pose, same.pose)
+    poses = os.path.join(self.folder, "poses", "06.txt")
+    with open(poses, encoding="utf-8") as file:
+      lines = file.readlines()
+    fixtures.save_text(poses, "".join(lines[2:5]))  # cut as the images are
+    (clip,) = kitti_odometry.KittiOdometry(self.folder).clips()
+    np.testing.assert_array_equal(clip.frames[0].pose, whole.frames[2].pose)
+    fixtures.save_text(poses, "".join(lines[:4]))
+    with self.assertRaisesRegex(ValueError, "has 4 poses, but there are 3 images, of '000002' to"):
+      kitti_odometry.KittiOdometry(self.folder).clips()
+
+  def test_sequences_without_poses_matter_only_where_they_are_read(self):
+    shutil.copytree(self.sequence, os.path.join(self.folder, "sequences", "11"))
+    data = kitti_odometry.KittiOdometry(self.folder)
+    source = video_source.VideoSource(data, splits={"train": ("0*",)})
+    self.assertIn(element.POSE, source.element_spec)
+    source = video_source.VideoSource(data, splits={"train": ("0*",), "test": ("11",)})
+    self.assertNotIn(element.POSE, source.element_spec)
 
   def test_missing_files_are_named(self):
     with self.assertRaisesRegex(ValueError, "no images in image_0; .*KittiOdometry.camera"):

@@ -1,6 +1,8 @@
 """Tests of datasets/video/kitti_raw.py."""
 
+import contextlib
 import os
+import shutil
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -81,6 +83,36 @@ class KittiRawTest(parameterized.TestCase):
     self.assertEqual([len(clip.frames) for clip in clips], [2, 3])
     self.assertEqual(clips[1].name, "2011_09_26_drive_0001_sync/image_02@0000000003")
 
+  def test_several_dates_and_drives_that_lack_parts(self):
+    other = self.create_tempdir().full_path
+    fixtures.kitti_raw(other, count=3, scans=False, first=5)
+    drive = os.path.join(self.folder, "2011_10_03", "2011_10_03_drive_0034_sync")
+    shutil.copytree(os.path.join(other, _DRIVE), drive)
+    for name in ("cam_to_cam", "velo_to_cam", "imu_to_velo"):
+      path = os.path.join("2011_09_26", f"calib_{name}.txt")
+      shutil.copy(os.path.join(other, path), os.path.join(self.folder, "2011_10_03"))
+    os.remove(os.path.join(self.drive, "velodyne_points", "data", "0000000003.bin"))
+    first, second = kitti_raw.KittiRaw(self.folder).clips()
+    self.assertEqual([len(frame.files) for frame in first.frames], [1, 1, 1, 0, 1, 1])
+    self.assertEqual(second.name, "2011_10_03_drive_0034_sync/image_02")
+    self.assertEqual([len(frame.files) for frame in second.frames], [0, 0, 0])
+    np.testing.assert_allclose(second.frames[0].pose, np.eye(4), atol=1e-9)
+
+  def test_drives_as_recorded_are_left_out(self):
+    raw = self.drive.replace("_sync", "_extract")
+    shutil.copytree(self.drive, raw)
+    with self.assertLogs(level="WARNING") as logs:
+      (clip,) = kitti_raw.KittiRaw(self.folder).clips()
+    self.assertEqual(clip.name, "2011_09_26_drive_0001_sync/image_02")
+    self.assertIn("1 drives are neither synchronised nor rectified", logs.output[0])
+    with self.assertRaisesRegex(ValueError, "_extract' is a drive as recorded.* is expected"):
+      kitti_raw.KittiRaw(raw).clips()
+
+  def test_from_within_the_drive(self):
+    with contextlib.chdir(self.drive):
+      (clip,) = kitti_raw.KittiRaw(".").clips()
+    self.assertEqual(clip.name, "2011_09_26_drive_0001_sync/image_02")
+
   def test_missing_files_are_named(self):
     date = os.path.join(self.folder, "2011_09_26")
     with self.assertRaisesRegex(ValueError, r"no images in image_0N/data of the cameras \(3,\)"):
@@ -97,6 +129,8 @@ class KittiRawTest(parameterized.TestCase):
   def test_arguments(self):
     with self.assertRaisesRegex(ValueError, "cameras must be some of"):
       kitti_raw.KittiRaw("", cameras=(4,))
+    with self.assertRaisesRegex(ValueError, r"cameras must be some of .*\(2,\). Received: 2"):
+      kitti_raw.KittiRaw("", cameras=2)
     with self.assertRaisesRegex(ValueError, "depth must be one of .*'lidar'"):
       kitti_raw.KittiRaw("", depth="lidar")
 

@@ -28,6 +28,11 @@ class SplitsTest(parameterized.TestCase):
     clip = footage.Clip("drive [1080p]", _frames(2))
     self.assertEqual(splits.frames_of([clip], [clip.name]), [range(2)])
 
+  def test_clips_that_no_split_reads(self):
+    used = splits.used(_CLIPS, {"train": ("drive_1/*",), "test": ("drive_3",)})
+    self.assertEqual([clip.name for clip in used], ["drive_1/left"])
+    self.assertLen(splits.used(_CLIPS, {"train": ("drive_1/*",), "test": (0.5, 1.0)}), 2)
+
   def test_samples_stay_within_their_part_of_a_clip(self):
     found = splits.samples(_CLIPS, (0.0, 1.0), 3, 2, 3, ())
     self.assertEqual(found, [(0, range(0, 5, 2)), (0, range(3, 8, 2))])

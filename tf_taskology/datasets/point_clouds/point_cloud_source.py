@@ -92,7 +92,8 @@ class PointCloudSource(source.Source):
 
   @functools.cached_property
   def _clips(self) -> list[recordings.Clip]:
-    return self._data.clips()
+    clips = self._data.clips()
+    return splits_lib.used(clips, self._splits) or clips
 
   @functools.cached_property
   def _has_poses(self) -> bool:

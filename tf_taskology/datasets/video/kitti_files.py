@@ -7,6 +7,9 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from absl import logging
+
+from tf_taskology.datasets import rgbd_files
 
 _EARTH_RADIUS = 6378137.0  # metres, as in the raw development kit
 _POINT_BYTES = 16  # float32 x, y, z, reflectance
@@ -22,14 +25,13 @@ def read_calibration(path: str) -> dict[str, np.ndarray]:
   if not os.path.exists(path):
     raise ValueError(f"KITTI: the calibration file {path!r} is missing.")
   fields = {}
-  with open(path, encoding="utf-8") as file:
-    for line in file:
-      # The tracking benchmark leaves some colons out.
-      key, _, values = line.strip().partition(":" if ":" in line else " ")
-      try:
-        fields[key.strip()] = np.array([float(word) for word in values.split()])
-      except ValueError:  # calib_time and corner_dist of some devices are text
-        continue
+  for line in rgbd_files.read_text(path).splitlines():
+    # The tracking benchmark leaves some colons out.
+    key, _, values = line.strip().partition(":" if ":" in line else " ")
+    try:
+      fields[key.strip()] = np.array([float(word) for word in values.split()])
+    except ValueError:  # calib_time and corner_dist of some devices are text
+      continue
   return fields
 
 
@@ -66,9 +68,36 @@ def split_projection(projection: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def read_poses(path: str, count: int, what: str = "images") -> list[np.ndarray]:
   """[4, 4] to world of each line of 12 numbers; ValueError unless there are as many as `what`, `count`."""
+  poses = _poses(path)
+  if len(poses) != count:
+    raise ValueError(f"{path!r} has {len(poses)} poses, but there are {count} {what} beside it.")
+  return poses
+
+
+def read_poses_of(path: str, names: Sequence[str]) -> list[np.ndarray]:
+  """As `read_poses`, of images that are named by their numbers and may be a part of the drive.
+
+  Args:
+    path: of the file, with a line for each image, or one for each from number 0 on, of which some images are missing.
+    names: of the images.
+  """
+  poses = _poses(path)
+  if len(poses) == len(names):
+    return poses
+  if not all(name.isdecimal() and int(name) < len(poses) for name in names):
+    raise ValueError(
+      f"{path!r} has {len(poses)} poses, but there are {len(names)} images, of {names[0]!r} to {names[-1]!r}: a line for "
+      "each, or one for each number from 0 on, is expected."
+    )
+  logging.warning(
+    "%r has %d poses for %d images: taken by their numbers", path, len(poses), len(names)
+  )
+  return [poses[int(name)] for name in names]
+
+
+def _poses(path):
   poses = []
-  with open(path, encoding="utf-8") as file:
-    lines = [line for line in file if line.strip()]
+  lines = [line for line in rgbd_files.read_text(path).splitlines() if line.strip()]
   for number, line in enumerate(lines, 1):
     try:
       values = np.array([float(word) for word in line.split()])
@@ -79,8 +108,6 @@ def read_poses(path: str, count: int, what: str = "images") -> list[np.ndarray]:
         f"{path!r}, line {number}: a pose is 12 numbers (3x4, row by row). Received: {values.size}."
       )
     poses.append(np.vstack([values.reshape(3, 4), (0.0, 0.0, 0.0, 1.0)]))
-  if len(poses) != count:
-    raise ValueError(f"{path!r} has {len(poses)} poses, but there are {count} {what} beside it.")
   return poses
 
 
@@ -109,8 +136,7 @@ def packet_pose(packet: Sequence[float], origin_latitude: float) -> np.ndarray:
 
 def read_oxts(path: str) -> np.ndarray:
   """The first 6 numbers of a packet, see `oxts_pose`."""
-  with open(path, encoding="utf-8") as file:
-    return parse_oxts(file.read(), path)
+  return parse_oxts(rgbd_files.read_text(path), path)
 
 
 def parse_oxts(text: str, path: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
 from tf_taskology.datasets import rgbd_files
 from tf_taskology.datasets.video import footage, kitti_files
@@ -19,11 +20,12 @@ class KittiOdometry(footage.Footage):
     poses/06.txt
 
   poses/ has no files for the sequences 11-21, and velodyne/ is a download of its own: without them there is no pose, no
-  depth. The world is camera 0 of the first frame.
+  depth. Of sequences with fewer images than poses, the numbers of the images choose their poses. The world is camera 0
+  of the first frame.
 
   Args:
     path: the folder with sequences/ in it.
-    sequences: names, e.g. ("09", "10"); None for all that are there.
+    sequences: names, e.g. ("09", "10"); None for all that have images.
     camera: 0 and 1 are the grey cameras, left and right, 2 and 3 the colour ones.
 
   Raises:
@@ -51,29 +53,45 @@ class KittiOdometry(footage.Footage):
   def clips(self) -> list[footage.Clip]:
     footage.require_folder(self._path, "KITTI odometry folder")
     root = os.path.join(self._path, "sequences")
-    there = sorted(os.listdir(root)) if os.path.isdir(root) else []
+    there = rgbd_files.list_folders(root) if os.path.isdir(root) else []
     wanted = there if self._sequences is None else list(self._sequences)
     missing = [name for name in wanted if name not in there]
     if not wanted or missing:
+      holds = f"sequences/ holds {there[:25]}" if there else f"It holds {_some(self._path)}"
       raise ValueError(
-        f"{self._path!r}: expected sequences/<NN>/image_{self._camera}/*.png for {missing or 'a sequence'}. "
-        f"sequences/ holds {there[:25]}."
+        f"{self._path!r}: expected sequences/<NN>/image_{self._camera}/*.png for {missing or 'a sequence'}. {holds}."
       )
-    return [clip for name in wanted for clip in self._read(name, os.path.join(root, name))]
+    images = {name: self._images(os.path.join(root, name)) for name in wanted}
+    # The downloads of calibration and LiDAR bring a folder for every sequence, whatever images there are.
+    empty = [name for name in wanted if not images[name]]
+    if empty and (self._sequences is not None or len(empty) == len(wanted)):
+      folder = os.path.join(root, empty[0])
+      raise ValueError(
+        f"{folder!r} has no images in image_{self._camera}; it holds {_some(folder)}. KittiOdometry.camera chooses the "
+        "folder."
+      )
+    if empty:
+      logging.warning(
+        "%s: sequences without images in image_%d are left out: %s",
+        self.describe(), self._camera, ", ".join(empty),
+      )  # fmt: skip
+    return [
+      clip
+      for name, files in images.items()
+      if files
+      for clip in self._read(name, os.path.join(root, name), files)
+    ]
 
   def read_label(self, name, clip, frame, view):
     points = kitti_files.read_scan(frame.files[name])
     return view.project(points @ clip.extra[:3, :3].T + clip.extra[:3, 3])
 
-  def _read(self, name, folder):
-    images = rgbd_files.list_files(
+  def _images(self, folder):
+    return rgbd_files.list_files(
       os.path.join(folder, f"image_{self._camera}"), rgbd_files.IMAGE_ENDINGS
     )
-    if not images:
-      raise ValueError(
-        f"{folder!r} has no images in image_{self._camera}; it holds {sorted(os.listdir(folder))[:10]}. "
-        "KittiOdometry.camera chooses the folder."
-      )
+
+  def _read(self, name, folder, images):
     file = os.path.join(folder, "calib.txt")
     fields = kitti_files.read_calibration(file)
     # Copies of the grey cameras alone often lack the projections of the colour ones.
@@ -84,7 +102,7 @@ class KittiOdometry(footage.Footage):
     if scans:
       lidar = kitti_files.field(fields, "Tr", (3, 4), file)
       to_camera = from_first @ kitti_files.transform(lidar[:, :3], lidar[:, 3])
-    poses = self._poses(name, len(images), from_first)
+    poses = self._poses(name, list(images), from_first)
     frames = [
       footage.Frame(base, path, pose, {"depth": scans[base]} if base in scans else {})
       for (base, path), pose in zip(images.items(), poses, strict=True)
@@ -96,9 +114,13 @@ class KittiOdometry(footage.Footage):
       for clip in footage.cut_at_gaps(name, frames, numbers)
     ]
 
-  def _poses(self, name, count, from_first):
+  def _poses(self, name, images, from_first):
     path = os.path.join(self._path, "poses", f"{name}.txt")
     if not os.path.exists(path):
-      return [None] * count
+      return [None] * len(images)
     to_first = np.linalg.inv(from_first)
-    return [pose @ to_first for pose in kitti_files.read_poses(path, count)]
+    return [pose @ to_first for pose in kitti_files.read_poses_of(path, images)]
+
+
+def _some(folder):
+  return sorted(os.listdir(folder))[:10]

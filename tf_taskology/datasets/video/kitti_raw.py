@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
 from tf_taskology.datasets import rgbd_files
 from tf_taskology.datasets.video import footage, image_files, kitti_files
@@ -46,8 +47,10 @@ class KittiRaw(footage.Footage):
     depth: str = "velodyne",
     pose_file: str | None = None,
   ):
-    if not cameras or not set(cameras) <= {0, 1, 2, 3}:
-      raise ValueError(f"KittiRaw.cameras must be some of 0, 1, 2, 3. Received: {cameras}.")
+    if isinstance(cameras, int | str) or not cameras or not set(cameras) <= {0, 1, 2, 3}:
+      raise ValueError(
+        f"KittiRaw.cameras must be some of 0, 1, 2, 3, e.g. (2,). Received: {cameras!r}."
+      )
     if depth not in DEPTHS:
       raise ValueError(f"KittiRaw.depth must be one of {DEPTHS}. Received: {depth!r}.")
     self._path = rgbd_files.absolute(path)
@@ -65,7 +68,7 @@ class KittiRaw(footage.Footage):
 
   def clips(self) -> list[footage.Clip]:
     footage.require_folder(self._path, "KITTI raw folder")
-    drives = _drives(self._path)
+    drives = _rectified(_drives(self._path))
     if not drives:
       raise ValueError(
         f"{self._path!r} holds no drive of KITTI raw: <date>/<date>_drive_<number>_sync/image_02/data/*.png is expected. "
@@ -94,7 +97,7 @@ class KittiRaw(footage.Footage):
     images = rgbd_files.list_files(folder, rgbd_files.IMAGE_ENDINGS)
     if not images:
       return []
-    date = os.path.dirname(os.path.normpath(drive))
+    date = os.path.dirname(drive)
     file = os.path.join(date, self._calibration)
     fields = kitti_files.read_calibration(file)
     projection = kitti_files.field(fields, f"P_rect_{camera:02d}", (3, 4), file)
@@ -109,7 +112,7 @@ class KittiRaw(footage.Footage):
       footage.Frame(name, path, pose, {"depth": depths[name]} if name in depths else {})
       for (name, path), pose in zip(images.items(), poses, strict=True)
     ]
-    name = f"{os.path.basename(os.path.normpath(drive))}/image_{camera:02d}"
+    name = f"{os.path.basename(drive)}/image_{camera:02d}"
     return [
       footage.Clip(
         clip.name,
@@ -131,7 +134,7 @@ class KittiRaw(footage.Footage):
   def _poses(self, drive, date, fields, file, images, from_first):
     """Camera to world of each image, or None for each."""
     if self._pose_file is not None:
-      return kitti_files.read_poses(os.path.join(drive, self._pose_file), len(images))
+      return kitti_files.read_poses_of(os.path.join(drive, self._pose_file), list(images))
     packets = rgbd_files.list_files(os.path.join(drive, "oxts", "data"), (".txt",))
     if not packets:
       return [None] * len(images)
@@ -173,10 +176,24 @@ def _drives(path):
       os.path.join(folder, name)
       for folder in level
       if folder not in found
-      for name in sorted(os.listdir(folder))
-      if os.path.isdir(os.path.join(folder, name))
+      for name in rgbd_files.list_folders(folder)
     ]
   return found
+
+
+def _rectified(drives):
+  """Drives without those of the downloads "unsynced+unrectified", to which no calibration here belongs."""
+  raw = [drive for drive in drives if drive.endswith("_extract")]
+  if raw and len(raw) == len(drives):
+    raise ValueError(
+      f"{raw[0]!r} is a drive as recorded, neither synchronised nor rectified; that of the download "
+      '"synced+rectified data" (..._sync) is expected.'
+    )
+  if raw:
+    logging.warning(
+      "KITTI raw: %d drives are neither synchronised nor rectified and left out, e.g. %r", len(raw), raw[0]
+    )  # fmt: skip
+  return [drive for drive in drives if drive not in raw]
 
 
 def _numbers(images):

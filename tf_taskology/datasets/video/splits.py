@@ -26,6 +26,15 @@ def frames_of(clips: Sequence[footage.Clip], split: Split) -> list[range]:
   return [range(len(clip.frames) if _is_named(clip.name, split) else 0) for clip in clips]
 
 
+def used(clips: Sequence[footage.Clip], splits: Mapping[str, Split]) -> list[footage.Clip]:
+  """Clips that some split reads: what the others lack (poses, a camera) is no concern of the samples."""
+  return [
+    clip
+    for clip in clips
+    if any(_is_share(split) or _is_named(clip.name, split) for split in splits.values())
+  ]
+
+
 def samples(
   clips: Sequence[footage.Clip],
   split: Split,

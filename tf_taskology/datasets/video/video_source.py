@@ -28,7 +28,7 @@ class VideoSource(source.ImageSource):
 
   Images are cropped and area-averaged, segmentation takes the nearest pixel, measured points of depth are projected
   into the sample, and intrinsics follow exactly (`rgbd_geometry` has the convention). Poses are given when every
-  clip has them. `prepare` looks the files over; `python -m tf_taskology.check_data` does so at length.
+  clip of the splits has them. `prepare` looks the files over; `python -m tf_taskology.check_data` does so at length.
 
   Args:
     data: which data set, e.g. `kitti_raw.KittiRaw`.
@@ -86,7 +86,8 @@ class VideoSource(source.ImageSource):
 
   @functools.cached_property
   def _clips(self) -> list[footage.Clip]:
-    return self._data.clips()
+    clips = self._data.clips()
+    return splits_lib.used(clips, self._splits) or clips
 
   @functools.cached_property
   def _views(self) -> list[views.View]:
