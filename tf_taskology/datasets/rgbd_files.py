@@ -1,11 +1,15 @@
 """Frames, recordings, and the small text files beside them."""
 
 import dataclasses
+import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
+
+_T = TypeVar("_T")
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png")
 
@@ -98,6 +102,22 @@ def read_text(path: str) -> str:
       return file.read()
   except (OSError, UnicodeDecodeError) as error:
     raise ValueError(f"Cannot read {path!r}: {error}.") from error
+
+
+def cached(read: Callable[[str], _T]) -> Callable[[str], _T]:
+  """Keeps what a function has read from files, by path; a file that has changed since is read again."""
+
+  @functools.lru_cache(maxsize=256)
+  def kept(path, changed):
+    del changed
+    return read(path)
+
+  @functools.wraps(read)
+  def wrapper(path):
+    about = os.stat(path) if os.path.exists(path) else None
+    return kept(path, about and (about.st_mtime_ns, about.st_size))
+
+  return wrapper
 
 
 def _read_numbers(path):

@@ -42,6 +42,21 @@ class KittiTrackingTest(absltest.TestCase):
     self.assertFalse(clip.has_poses)
     self.assertEmpty(clip.frames[0].files)
 
+  def test_objects_without_a_track_and_scans_without_objects(self):
+    folder = self.write()
+    labels = os.path.join(folder, "training", "label_02", "0003.txt")
+    lines = [f"1 {track} {fixtures.kitti_line(i, 1)}" for i, track in enumerate((-1, 4))]
+    lines += [f"2 -1 {fixtures.kitti_line(i, 2)} 0.9" for i in (0, 1)]
+    fixtures.save_text(labels, "\r\n".join(lines) + "\r\n")
+    data = kitti_tracking.KittiTracking(folder)
+    (clip,) = data.clips()
+    none, two, lost = (data.read_boxes(clip, sweep) for sweep in clip.frames[:3])
+    self.assertEqual((len(none.boxes), len(two.boxes), len(lost.boxes)), (0, 2, 2))
+    self.assertEqual(list(two.tracks), ["", "4"])
+    self.assertIsNone(lost.tracks)
+    fixtures.save_text(labels, "")  # a file that has changed is read again
+    self.assertEmpty(data.read_boxes(clip, clip.frames[1]).boxes)
+
   def test_unequal_lengths(self):
     folder = self.write()
     packets = os.path.join(folder, "training", "oxts", "0003.txt")
@@ -54,10 +69,9 @@ class KittiTrackingTest(absltest.TestCase):
     folder = self.write()
     labels = os.path.join(folder, "training", "label_02", "0003.txt")
     fixtures.save_text(labels, f"9 1 {fixtures.kitti_line(0, 0)}\n")
-    with self.assertRaisesRegex(
-      ValueError, "labels of scan 000009, but the last scan .* is 000005"
-    ):
+    with self.assertLogs(level="WARNING") as logs:
       kitti_tracking.KittiTracking(folder).clips()
+    self.assertRegex(logs.output[0], "labels up to scan 000009, but the last scan .* is 000005")
     folder = self.write()
     calibration = os.path.join(folder, "training", "calib", "0003.txt")
     fixtures.save_text(

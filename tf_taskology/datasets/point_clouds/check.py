@@ -58,7 +58,7 @@ def refuse_bad_files(
   errors = _errors(findings)
   if errors:
     raise ValueError(
-      f"{data.describe()}: {'; '.join(errors)}. `python -m tf_taskology.check_data` looks at more of it."
+      f"{data.describe()}: {'; '.join(text.removesuffix('.') for text in errors)}. `python -m tf_taskology.check_data` looks at more of it."
     )
 
 

@@ -4,7 +4,6 @@ Source: https://github.com/TRI-ML/dgp, its protocol buffers and readme.
 """
 
 import datetime
-import functools
 import glob
 import json
 import os
@@ -221,7 +220,7 @@ def _json(path):
     raise ValueError(f"Cannot read {path!r}: {error}.") from error
 
 
-@functools.lru_cache(maxsize=64)
+@rgbd_files.cached
 def _class_names(path):
   """Number of a class -> its name."""
   items = _get(_json(path), path, "items")

@@ -39,7 +39,7 @@ class Label:
   Attributes:
     place: "line 3".
     name: of its class.
-    track: name of the object; "" in the object benchmark.
+    track: name of the object; "" where it has none, and in the object benchmark.
     numbers: [14] truncated, occluded, alpha, 2D box (left, top, right, bottom), height, width, length, x, y, z,
       rotation_y.
   """
@@ -60,8 +60,9 @@ def read_tracks(path: str) -> dict[int, list[Label]]:
   result = collections.defaultdict(list)
   for label in _lines(path, 2):
     if label is not None:
-      number, track = label.track.split()
-      result[int(number)].append(dataclasses.replace(label, track=track))
+      number, track = (int(word) for word in label.track.split())
+      # Below 0 is no track's number: what has none is followed nowhere.
+      result[number].append(dataclasses.replace(label, track=str(track) if track >= 0 else ""))
   return dict(result)
 
 
@@ -90,7 +91,7 @@ def boxes(labels: Sequence[Label], path: str, from_camera_axes: np.ndarray) -> r
   return recordings.Boxes(
     boxes=found,
     names=[label.name for label in labels],
-    tracks=tracks if all(tracks) else None,
+    tracks=tracks if any(tracks) else None,
     difficulty=difficulty(numbers[:, 6] - numbers[:, 4], numbers[:, 1], numbers[:, 0]),
   )
 

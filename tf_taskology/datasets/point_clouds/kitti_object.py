@@ -115,12 +115,12 @@ class KittiObject(recordings.Recordings):
     to_camera = kitti_labels.lidar_to_camera(fields, calibration)
     size = _IMAGE_SIZE if image is None else image_files.size(image)
     kept = kitti_labels.in_view(points, to_camera, projection, size)
-    if not np.any(kept):
+    if not np.any(kept) and np.any(np.isfinite(points).all(axis=-1)):
       raise ValueError(
         f"Points {sweep.points!r}: none of {len(points)} is in the image by {calibration!r}; is it the calibration of "
         "this scan?"
       )
-    return points[kept]
+    return points[kept] if np.any(kept) else points
 
   def read_boxes(self, clip: recordings.Clip, sweep: recordings.Sweep) -> recordings.Boxes:
     calibration, _ = sweep.extra

@@ -3,11 +3,11 @@
 Source: Geiger et al., "Are we ready for Autonomous Driving? The KITTI Vision Benchmark Suite" (CVPR 2012).
 """
 
-import functools
 import os
 from collections.abc import Mapping
 
 import numpy as np
+from absl import logging
 
 from tf_taskology.datasets import rgbd_files
 from tf_taskology.datasets.point_clouds import (
@@ -87,18 +87,17 @@ class KittiTracking(recordings.Recordings):
       kitti_files.field(fields, "P2", (3, 4), calibration),
       _IMAGE_SIZE if image is None else image_files.size(image),
     )
-    if not np.any(kept):
+    if not np.any(kept) and np.any(np.isfinite(points).all(axis=-1)):
       raise ValueError(
         f"Points {sweep.points!r}: none of {len(points)} is in the image by {calibration!r}; is it the calibration of "
         "this sequence?"
       )
-    return points[kept]
+    return points[kept] if np.any(kept) else points
 
   def read_boxes(self, clip: recordings.Clip, sweep: recordings.Sweep) -> recordings.Boxes:
     path, to_camera = sweep.files[recordings.BOXES], _to_camera(clip.extra)
     labels = _labels(path).get(int(sweep.name), [])
-    found = kitti_labels.boxes(labels, path, np.linalg.inv(to_camera))
-    return found
+    return kitti_labels.boxes(labels, path, np.linalg.inv(to_camera))
 
   def problem(self, sweep: recordings.Sweep) -> str:
     return point_files.problem(sweep.points, columns=4)
@@ -119,7 +118,7 @@ class KittiTracking(recordings.Recordings):
     numbers = [int(scan) for scan in scans]
     labelled = os.path.isfile(labels)
     if labelled:
-      _check_numbers(_labels(labels), labels, scans, images)
+      _say_what_is_beyond(_labels(labels), labels, scans, images)
     poses = self._poses(os.path.join(folder, "oxts", f"{name}.txt"), calibration, numbers)
     sweeps = [
       recordings.Sweep(
@@ -154,22 +153,23 @@ class KittiTracking(recordings.Recordings):
     return [origin @ pose for pose in poses]
 
 
-def _check_numbers(labels, path, scans, images):
-  """Refuses labels of scans far beyond the last: they are another sequence's."""
+def _say_what_is_beyond(labels, path, scans, images):
+  """Labels of scans after the last: those of a part of a sequence, or another sequence's."""
   last = max(int(name) for name in [*scans, *images])
   beyond = [number for number in labels if number > last]
   if beyond:
-    raise ValueError(
-      f"{path!r} has labels of scan {max(beyond):06d}, but the last scan of its sequence is {last:06d}."
-    )
+    logging.warning(
+      "%r has labels up to scan %06d, but the last scan of its sequence is %06d: those beyond are not used",
+      path, max(beyond), last,
+    )  # fmt: skip
 
 
-@functools.lru_cache(maxsize=64)
+@rgbd_files.cached
 def _labels(path):
   return kitti_labels.read_tracks(path)
 
 
-@functools.lru_cache(maxsize=64)
+@rgbd_files.cached
 def _calibration(path):
   return kitti_files.read_calibration(path)
 

@@ -71,7 +71,8 @@ class Boxes:
   Attributes:
     boxes: [m, 7] float64, see `geometry.boxes`; sizes above 0.
     names: of their classes, as the data set calls them.
-    tracks: names of the objects, the same in all sweeps of a clip; None where the data set does not follow them.
+    tracks: names of the objects, the same in all sweeps of a clip, "" of those without one; None where the data set does
+      not follow them.
     num_points: [m] int32 points inside as the data set counts them; None to count those of the sweep.
     difficulty: [m] int32: 1 easy, 2 moderate, 3 hard, 4 harder than what a benchmark asks for, 0 unknown; None where
       the data set does not tell.

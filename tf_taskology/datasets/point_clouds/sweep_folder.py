@@ -1,7 +1,6 @@
 """Plain folders of point files with one table of boxes: for recordings of your own."""
 
 import csv
-import functools
 import os
 from collections.abc import Mapping
 
@@ -181,7 +180,7 @@ def _header(path):
   return header
 
 
-@functools.lru_cache(maxsize=256)
+@rgbd_files.cached
 def _table(path):
   """Name of a sweep -> rows (number of the line, [7] numbers, class, track)."""
   header, result = _header(path), {}

@@ -4,7 +4,6 @@ Source: Sun et al., "Scalability in Perception for Autonomous Driving: Waymo Ope
 https://github.com/waymo-research/waymo-open-dataset, v2/perception: names of components and columns.
 """
 
-import functools
 import os
 from collections.abc import Mapping, Sequence
 
@@ -223,7 +222,7 @@ def _file(folder, component, segment):
   return os.path.join(folder, component, f"{segment}.parquet")
 
 
-@functools.lru_cache(maxsize=16)
+@rgbd_files.cached
 def _calibration(path):
   """Laser -> (extrinsic [4, 4], lowest and highest beam in radians, beams or None)."""
   names = [_LASER, _EXTRINSIC, *(f"{_BEAMS}{name}" for name in ("min", "max", "values"))]

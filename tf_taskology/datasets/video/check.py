@@ -44,7 +44,7 @@ def refuse_bad_files(
   errors = [item.text for item in findings.sorted() if item.severity == rgbd_findings.ERROR]
   if errors:
     raise ValueError(
-      f"{data.describe()}: {'; '.join(errors)}. `python -m tf_taskology.check_data` looks at more of it."
+      f"{data.describe()}: {'; '.join(text.removesuffix('.') for text in errors)}. `python -m tf_taskology.check_data` looks at more of it."
     )
 
 
