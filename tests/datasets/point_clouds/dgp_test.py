@@ -2,12 +2,20 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from tests.datasets.point_clouds import fixtures
-from tf_taskology.datasets.point_clouds import box_frames, dgp
+from tf_taskology.datasets import element
+from tf_taskology.datasets.point_clouds import box_frames, dgp, point_cloud_source
+
+
+def _without_lidar(scene):
+  scene["data"] = [datum for datum in scene["data"] if datum["id"]["name"] != "LIDAR"]
+  for sample in scene["samples"]:
+    sample["datum_keys"] = [key for key in sample["datum_keys"] if not key.startswith("lidar")]
 
 
 class DgpTest(parameterized.TestCase):
@@ -129,6 +137,52 @@ class DgpTest(parameterized.TestCase):
     fixtures.save_text(clip.frames[1].points, "no archive")
     with self.assertRaisesRegex(ValueError, "1.npz': cannot be read"):
       data.read_points(clip, clip.frames[1])
+
+  def test_a_folder_of_scenes_and_what_else_is_in_it(self):
+    root = self.create_tempdir().full_path
+    for name in ("scene_01", "scene_02", "scene_03"):
+      shutil.copytree(self.scene, os.path.join(root, name))
+    fixtures.save_text(
+      os.path.join(root, "scene_dataset_v1.0.json"),
+      json.dumps({"metadata": {}, "scene_splits": {}}),
+    )
+    path = os.path.join(root, "scene_02", "scene_0.json")
+    shutil.copy(path, os.path.join(root, "scene_02", "scene_1.json"))
+    self.change(os.path.join(root, "scene_03", "scene_0.json"), _without_lidar)
+    with self.assertLogs(level="WARNING") as logs:
+      clips = dgp.DgpScenes(root).clips()
+    self.assertEqual(
+      [clip.name for clip in clips], ["scene_01", "scene_02/scene_0", "scene_02/scene_1"]
+    )
+    self.assertIn("1 of 4 scenes are left out", logs.output[0])
+
+  def test_boxes_of_some_samples_only(self):
+    def forget(fields):
+      fields["data"][0]["datum"]["point_cloud"]["annotations"] = {}
+
+    self.change("scene_0.json", forget)
+    (clip,) = dgp.DgpScenes(self.folder).clips()
+    self.assertEqual(sum(bool(sweep.files) for sweep in clip.frames), len(clip.frames) - 1)
+
+  def test_another_ontology(self):
+    def rename(fields):
+      next(item for item in fields["items"] if item["name"] == "Car")["name"] = "Van"
+
+    (name,) = os.listdir(os.path.join(self.scene, "ontology"))
+    self.change(os.path.join("ontology", name), rename)
+    source = point_cloud_source.PointCloudSource(dgp.DgpScenes(self.folder), min_points=0)
+    with self.assertRaisesRegex(ValueError, "json', .*: unknown class 'Van'. Known: 'Car'"):
+      source.prepare()
+    known = {"Van": 1}
+    for data, more in (
+      (dgp.DgpScenes(self.folder, classes=known), {}),
+      (dgp.DgpScenes(self.folder), {"classes": known}),
+    ):
+      source = point_cloud_source.PointCloudSource(
+        data, min_points=0, splits={"all": (0.0, 1.0)}, **more
+      )
+      sample = next(iter(source.dataset("all")))
+      self.assertEqual(sample[element.LABELS]["classes"].numpy().max(), 1)
 
   def test_other_sensors(self):
     with self.assertRaisesRegex(ValueError, "no sample has data of 'TOP'. .*'CAMERA_01', 'LIDAR'"):

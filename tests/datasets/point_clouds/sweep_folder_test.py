@@ -61,6 +61,8 @@ class SweepFolderTest(parameterized.TestCase):
     ((",4.2,", ",long,"), "line 2, length: could not convert string to float: 'long'"),
     ((",1.6\n", ",1.6,7\n"), "line 2: 10 values are expected. Received: 11"),
     (("vehicle,", "tank,"), "line 2: unknown class 'tank'. Known: 'vehicle'"),
+    (("track,heading,", "track;heading;"), "line 1: the columns .* with commas between them"),
+    (("v0,", "v0,9"), r"line 2, heading: radians are expected, .* Received: 9.* \(degrees\?\)"),
     (("heading", "yaw"), "line 1: the columns file,x,.* Received: class,track,yaw"),
   )
   def test_bad_tables(self, change, message):
@@ -74,6 +76,40 @@ class SweepFolderTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, f"boxes.csv', {message}"):
       (clip,) = data.clips()
       data.read_boxes(clip, clip.frames[0])
+
+  def test_tables_of_other_programs(self):
+    folder = self.write(count=2)
+    first, second = (os.path.join(folder, name) for name in ("0.bin", "1.bin"))
+    os.rename(first, os.path.join(folder, "0.BIN"))
+    os.rename(second, os.path.join(folder, "1 é.bin"))
+    path = os.path.join(folder, "boxes.csv")
+    with open(path, encoding="utf-8") as file:
+      lines = file.read().replace("0.bin", "0.BIN").replace(",1.bin", ',"1 é.bin"').splitlines()
+    del lines[3]  # names 1 without its ending
+    text = "\r\n".join([lines[0], ",,,,,,,,,", *lines[1:], "", "  "])
+    fixtures.save_text(path, "\ufeff" + text)
+    fixtures.save_points(os.path.join(folder, "._0.bin"), np.zeros((1, 1)))
+    data = sweep_folder.SweepFolder(folder)
+    (clip,) = data.clips()
+    self.assertEqual([sweep.name for sweep in clip.frames], ["0", "1 é"])
+    np.testing.assert_allclose(
+      data.read_points(clip, clip.frames[0]), fixtures.points(0), atol=1e-5
+    )
+    self.assertEqual([data.problem(sweep) for sweep in clip.frames], ["", ""])
+    for index, sweep in enumerate(clip.frames):
+      truth = [fixtures.box(track, index) for track in ((0, 1) if index == 0 else (1,))]
+      np.testing.assert_allclose(data.read_boxes(clip, sweep).boxes, truth)
+    with open(path, "w", encoding="latin-1") as file:
+      file.write(text)
+    with self.assertRaisesRegex(ValueError, "Cannot read '.*boxes.csv': 'utf-8' codec"):
+      data.clips()
+
+  def test_a_table_must_lie_beside_its_points(self):
+    folder = self.create_tempdir().full_path
+    drive = fixtures.sweep_folder(os.path.join(folder, "a"), count=2)
+    os.rename(os.path.join(drive, "boxes.csv"), os.path.join(folder, "boxes.csv"))
+    with self.assertRaisesRegex(ValueError, "boxes.csv' has no .bin or .npy files beside it"):
+      sweep_folder.SweepFolder(folder).clips()
 
   def test_unequal_lengths(self):
     folder = self.write(times=(0, 1, 2))

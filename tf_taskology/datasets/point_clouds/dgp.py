@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 
 import numpy as np
+from absl import logging
 
 from tf_taskology.datasets import rgbd_files
 from tf_taskology.datasets.point_clouds import box_frames, point_files, recordings
@@ -43,18 +44,26 @@ class DgpScenes(recordings.Recordings):
 
   Args:
     path: folder of a scene, or folder of such folders.
-    sensor: name of the LiDAR.
+    sensor: name of the LiDAR; scenes without it are left out.
+    classes: class name -> number, as `recordings.Recordings.classes`, besides or instead of those of DDAD's ontology.
     sensor_height: metres from the ground up to the origin of the vehicle's frame: about 0.2 in the test scene of DGP.
   """
 
-  def __init__(self, path: str, sensor: str = "LIDAR", sensor_height: float = 0.2):
+  def __init__(
+    self,
+    path: str,
+    sensor: str = "LIDAR",
+    sensor_height: float = 0.2,
+    classes: Mapping[str, int] | None = None,
+  ):
     self._path = rgbd_files.absolute(path)
     self._sensor = sensor
     self._sensor_height = sensor_height
+    self._classes = {**CLASSES, **(classes or {})}
 
   @property
   def classes(self) -> Mapping[str, int]:
-    return CLASSES
+    return self._classes
 
   @property
   def labels(self) -> tuple[str, ...]:
@@ -69,13 +78,34 @@ class DgpScenes(recordings.Recordings):
 
   def clips(self) -> list[recordings.Clip]:
     footage.require_folder(self._path, "DGP folder")
-    scenes = sorted(glob.glob(os.path.join(glob.escape(self._path), "scene_*.json")))
-    scenes += sorted(glob.glob(os.path.join(glob.escape(self._path), "*", "scene_*.json")))
+    files = sorted(glob.glob(os.path.join(glob.escape(self._path), "scene_*.json")))
+    files += sorted(glob.glob(os.path.join(glob.escape(self._path), "*", "scene_*.json")))
+    scenes = {file: _json(file) for file in files}
+    # A data set's list of its scenes may be called scene_dataset_v1.0.json.
+    scenes = {file: scene for file, scene in scenes.items() if "scene_splits" not in scene}
     if not scenes:
       raise ValueError(
         f"{self._path!r}: no scene_*.json there or in a folder of it. It holds {sorted(os.listdir(self._path))[:10]}."
       )
-    return [clip for scene in scenes for clip in self._scene(scene)]
+    folders = [os.path.dirname(file) for file in scenes]
+    sweeps = {file: self._sweeps(file, scene) for file, scene in scenes.items()}
+    without = [file for file in scenes if not sweeps[file]]
+    if without:
+      data = _get(scenes[without[0]], without[0], "data")
+      names = sorted({_get(datum, without[0], "data", "id", "name") for datum in data})
+      text = f"no sample has data of {self._sensor!r}. It has data of {names}"
+      if len(without) == len(scenes):
+        raise ValueError(f"{without[0]!r}: {text}.")
+      logging.warning(
+        "%s: %d of %d scenes are left out, e.g. %r: %s",
+        self.describe(), len(without), len(scenes), without[0], text,
+      )  # fmt: skip
+    clips = []
+    for file in sweeps:
+      if sweeps[file]:
+        alone = folders.count(os.path.dirname(file)) == 1
+        clips += self._clips(file, scenes[file], sweeps[file], alone)
+    return clips
 
   def read_points(self, clip: recordings.Clip, sweep: recordings.Sweep) -> np.ndarray:
     to_vehicle, columns = sweep.extra
@@ -104,14 +134,14 @@ class DgpScenes(recordings.Recordings):
       found.append(names[number])
       tracks.append(str(_get(annotation, path, place, "instance_id")))
     boxes = np.array(boxes, np.float64).reshape(-1, 7)
-    recordings.number_classes(found, CLASSES, clip.extra, [f"used by {path!r}"] * len(found))
     wrong = box_frames.problem(boxes)
     if wrong:
       raise ValueError(f"{path!r}, annotations[{wrong[0]}].box: {wrong[1]}.")
     return recordings.Boxes(boxes, found, tracks)
 
-  def _scene(self, path):
-    scene, folder = _json(path), os.path.dirname(path)
+  def _sweeps(self, path, scene):
+    """Of the samples that have data of the sensor."""
+    folder = os.path.dirname(path)
     data = {_get(datum, path, "data", "key"): datum for datum in _get(scene, path, "data")}
     calibrations, sweeps = {}, []
     for i, sample in enumerate(_get(scene, path, "samples")):
@@ -128,13 +158,16 @@ class DgpScenes(recordings.Recordings):
         file = os.path.join(folder, "calibration", f"{key}.json")
         calibrations[key] = self._extrinsics(file)
       sweeps.append(self._sweep(found[0], path, calibrations[key]))
-    if not sweeps:
-      names = sorted({_get(datum, path, "data", "id", "name") for datum in data.values()})
-      raise ValueError(f"{path!r}: no sample has data of {self._sensor!r}. It has data of {names}.")
+    return sweeps
+
+  def _clips(self, path, scene, sweeps, alone):
+    """Clips of a scene, which may lie in its folder `alone` or beside others."""
+    folder = os.path.dirname(path)
     ontology = scene.get("ontologies", {}).get(_BOXES_3D)
     ontology = ontology and os.path.join(folder, "ontology", f"{ontology}.json")
     name = os.path.relpath(folder, self._path)
-    name = os.path.basename(os.path.normpath(folder)) if name == "." else name
+    name = os.path.basename(folder) if name == "." else name
+    name = name if alone else f"{name}/{os.path.splitext(os.path.basename(path))[0]}"
     if any(sweep.files for sweep in sweeps):
       if ontology is None:
         raise ValueError(f"{path!r}, ontologies: has none for 3D boxes ({_BOXES_3D!r}).")

@@ -1,6 +1,8 @@
 """Plain folders of point files with one table of boxes: for recordings of your own."""
 
 import csv
+import io
+import itertools
 import os
 from collections.abc import Mapping
 
@@ -14,6 +16,7 @@ BOXES, POSES, TIMES = "boxes.csv", "poses.txt", "times.txt"
 _NUMBERS = ("x", "y", "z", "length", "width", "height", "heading")
 _COLUMNS = ("file", *_NUMBERS, "class")
 _OPTIONAL = ("track",)
+_FULL_TURN = 6.2832  # radians; what is more is in degrees
 
 
 class SweepFolder(recordings.Recordings):
@@ -90,7 +93,7 @@ class SweepFolder(recordings.Recordings):
     return clips
 
   def read_points(self, clip: recordings.Clip, sweep: recordings.Sweep) -> np.ndarray:
-    if sweep.points.endswith(point_files.BINARY):
+    if _is_binary(sweep.points):
       array = point_files.read_binary(sweep.points, self._columns)
     else:
       array = point_files.read_numpy(sweep.points)
@@ -111,8 +114,7 @@ class SweepFolder(recordings.Recordings):
     return recordings.Boxes(boxes, names, tracks)
 
   def problem(self, sweep: recordings.Sweep) -> str:
-    binary = sweep.points.endswith(point_files.BINARY)
-    return point_files.problem(sweep.points, self._columns if binary else None)
+    return point_files.problem(sweep.points, self._columns if _is_binary(sweep.points) else None)
 
   def _folders(self):
     if not os.path.isdir(self._path):
@@ -123,6 +125,12 @@ class SweepFolder(recordings.Recordings):
   def _drive(self, folder):
     files = rgbd_files.list_files(folder, point_files.ENDINGS)
     if not files:
+      lonely = os.path.join(folder, BOXES)
+      if os.path.isfile(lonely):
+        raise ValueError(
+          f"{lonely!r} has no {' or '.join(point_files.ENDINGS)} files beside it: each folder of point files has a table "
+          "of its own."
+        )
       return []
     poses = times = [None] * len(files)
     path = os.path.join(folder, POSES)
@@ -152,9 +160,12 @@ class SweepFolder(recordings.Recordings):
     return recordings.by_times(name, sweeps)
 
 
+def _is_binary(path):
+  return path.lower().endswith(point_files.BINARY)
+
+
 def _times(path, count):
-  with open(path, encoding="utf-8") as file:
-    words = file.read().split()
+  words = rgbd_files.read_text(path).split()
   try:
     times = [float(word) for word in words]
   except ValueError as error:
@@ -166,16 +177,28 @@ def _times(path, count):
   return times
 
 
+def _rows(path):
+  """(number of the line, words) of the lines of a table that are not empty."""
+  # Spreadsheets write a byte order mark, end lines in their own way, and keep empty rows as commas.
+  reader = csv.reader(io.StringIO(rgbd_files.read_text(path), newline=""))
+  try:
+    for words in reader:
+      words = [word.strip() for word in words]
+      if any(words):
+        yield reader.line_num, words
+  except csv.Error as error:
+    raise ValueError(f"{path!r}, line {reader.line_num}: {error}.") from error
+
+
+@rgbd_files.cached
 def _header(path):
-  with open(path, encoding="utf-8-sig", newline="") as file:
-    header = next(csv.reader(file), [])
-  header = [name.strip() for name in header]
+  header = next(_rows(path), (1, []))[1]
   missing = [name for name in _COLUMNS if name not in header]
   unknown = [name for name in header if name not in (*_COLUMNS, *_OPTIONAL)]
   if missing or unknown or len(set(header)) < len(header):
     raise ValueError(
-      f"{path!r}, line 1: the columns {','.join(_COLUMNS)} and optionally {','.join(_OPTIONAL)} are expected. Received: "
-      f"{','.join(header)}."
+      f"{path!r}, line 1: the columns {','.join(_COLUMNS)} and optionally {','.join(_OPTIONAL)} are expected, with "
+      f"commas between them. Received: {','.join(header)}."
     )
   return header
 
@@ -184,24 +207,22 @@ def _header(path):
 def _table(path):
   """Name of a sweep -> rows (number of the line, [7] numbers, class, track)."""
   header, result = _header(path), {}
-  with open(path, encoding="utf-8-sig", newline="") as file:
-    reader = csv.reader(file)
-    next(reader)
-    for words in reader:
-      if not words:
-        continue
-      place = f"{path!r}, line {reader.line_num}"
-      if len(words) != len(header):
-        raise ValueError(f"{place}: {len(header)} values are expected. Received: {len(words)}.")
-      row = dict(zip(header, (word.strip() for word in words), strict=True))
-      numbers = []
-      for name in _NUMBERS:
-        try:
-          numbers.append(float(row[name]))
-        except ValueError as error:
-          raise ValueError(f"{place}, {name}: {error}.") from error
-      name, ending = os.path.splitext(row["file"])
-      name = name if ending in point_files.ENDINGS else row["file"]
-      entry = reader.line_num, numbers, row["class"], row.get("track", "")
-      result.setdefault(name, []).append(entry)
+  for line, words in itertools.islice(_rows(path), 1, None):
+    place = f"{path!r}, line {line}"
+    if len(words) != len(header):
+      raise ValueError(f"{place}: {len(header)} values are expected. Received: {len(words)}.")
+    row = dict(zip(header, words, strict=True))
+    numbers = []
+    for name in _NUMBERS:
+      try:
+        numbers.append(float(row[name]))
+      except ValueError as error:
+        raise ValueError(f"{place}, {name}: {error}.") from error
+    if abs(numbers[-1]) > _FULL_TURN:
+      raise ValueError(
+        f"{place}, heading: radians are expected, from -pi to pi. Received: {row['heading']} (degrees?)."
+      )
+    name, ending = os.path.splitext(row["file"])
+    name = name if ending.lower() in point_files.ENDINGS else row["file"]
+    result.setdefault(name, []).append((line, numbers, row["class"], row.get("track", "")))
   return result
