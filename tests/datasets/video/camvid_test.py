@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 from absl.testing import absltest
+from PIL import Image
 
 from tests.datasets.video import fixtures
 from tf_taskology.datasets.video import camvid, views
@@ -36,6 +37,10 @@ class CamVidTest(absltest.TestCase):
     self.assertEqual(clip.name, "all/Seq05VD")
     label = data.read_label("segmentation", clip, clip.frames[0], _VIEW)
     np.testing.assert_array_equal(label[:5, 7, 0], list(colours.values()))
+    # Programs that make files small replace colours by numbers of their own.
+    Image.fromarray(pixels).quantize(len(colours)).save(path)
+    packed = data.read_label("segmentation", clip, clip.frames[0], _VIEW)
+    np.testing.assert_array_equal(packed, label)
     pixels[3, 3] = (1, 2, 3)
     fixtures.save(path, pixels)
     with self.assertRaisesRegex(ValueError, rf"{name}_L.png' holds colours .*\(1, 2, 3\)"):
@@ -46,6 +51,21 @@ class CamVidTest(absltest.TestCase):
     fixtures.camvid(folder, (("train", 6),), numbers=(0, 30, 60, 600, 630, 660))
     names = [clip.name for clip in camvid.CamVid(folder).clips()]
     self.assertEqual(names, ["train/0001TP@0001TP_000000", "train/0001TP@0001TP_000600"])
+
+  def test_numbers_of_an_image_with_a_palette(self):
+    folder = fixtures.camvid(self.create_tempdir().full_path)
+    data = camvid.CamVid(folder)
+    clip = data.clips()[0]
+    truth = data.read_label("segmentation", clip, clip.frames[0], _VIEW)
+    path = clip.frames[0].files["segmentation"]
+    with Image.open(path) as image:
+      numbers = np.array(image)
+    image = Image.fromarray(numbers)
+    image.putpalette(list(range(36)))  # colours that mean nothing
+    image.save(path)
+    np.testing.assert_array_equal(
+      data.read_label("segmentation", clip, clip.frames[0], _VIEW), truth
+    )
 
   def test_bad_labels(self):
     folder = fixtures.camvid(self.create_tempdir().full_path)

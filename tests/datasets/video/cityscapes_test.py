@@ -75,6 +75,16 @@ class CityscapesTest(tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, "labelIds.png': is 128x64 .* is 256x128"):
       self.source(folder).prepare()
 
+  def test_disparities_must_have_16_bits(self):
+    folder = fixtures.cityscapes(self.create_tempdir().full_path)
+    data = cityscapes.Cityscapes(folder)
+    source = video_source.VideoSource(data, labels=("depth",), rescale_intrinsics=True)
+    (path,) = glob.glob(os.path.join(folder, "disparity", "*", "*", "*.png"))
+    for shape in ((128, 256), (128, 256, 3)):
+      fixtures.save(path, np.full(shape, 40, np.uint8))
+      with self.assertRaisesRegex(ValueError, "one channel of disparities of 16 bits.*uint8"):
+        source.prepare()
+
   def test_empty_folder(self):
     with self.assertRaisesRegex(ValueError, "holds no images of Cityscapes: leftImg8bit/"):
       cityscapes.Cityscapes(self.create_tempdir().full_path).clips()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import tensorflow as tf
@@ -84,10 +85,28 @@ class CocoPanopticTest(tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, "none of the categories of COCO panoptic"):
       self.source().prepare()
 
-  def test_a_malformed_file(self):
-    self.edit(lambda content: content["images"].pop(0))
+  def test_annotations_without_their_images(self):
+    other = self.annotations.replace("train2017", "val2017")
+    shutil.copy(self.annotations, other)
+    with self.assertLogs(level="WARNING") as logs:
+      clips = coco_panoptic.CocoPanoptic(self.folder).clips()
+    self.assertLen(clips, 2)
+    self.assertRegex(logs.output[0], "panoptic_val2017.json' is left out, .* no '.*val2017'")
+    os.rename(os.path.join(self.folder, "train2017"), os.path.join(self.folder, "train"))
     with self.assertRaisesRegex(
-      ValueError, r"panoptic_train2017.json' is not as published: .*\(1\)"
+      ValueError, "holds no images .*panoptic_train2017.json with train2017/"
+    ):
+      coco_panoptic.CocoPanoptic(self.folder).clips()
+
+  def test_an_image_that_is_not_listed(self):
+    self.edit(lambda content: content["images"].pop(0))
+    with self.assertRaisesRegex(ValueError, "annotation of '000000000001.png' has image_id 1"):
+      coco_panoptic.CocoPanoptic(self.folder).clips()
+
+  def test_a_malformed_file(self):
+    self.edit(lambda content: content["images"][0].pop("height"))
+    with self.assertRaisesRegex(
+      ValueError, "panoptic_train2017.json' is not as published: .*'height'"
     ):
       self.source().prepare()
 

@@ -71,6 +71,7 @@ FOLDERS = (
   ("val", "val_labels", "validation"),
   ("test", "test_labels", "test"),
   ("701_StillsRaw_full", "LabeledApproved_full", "all"),
+  ("701_StillsRaw_full", "LabeledApproved", "all"),
   ("images", "labels", "all"),
 )
 
@@ -81,8 +82,8 @@ class CamVid(footage.Footage):
     train/0001TP_006690.png  trainannot/0001TP_006690.png  (val, test alike; or train_labels/)
     701_StillsRaw_full/0001TP_006690.png  LabeledApproved_full/0001TP_006690_L.png  (or images/, labels/)
 
-  Label images of one channel hold the 11 numbers of SegNet's copy (11 is void); those of three channels the 32
-  colours. CamVid has no intrinsics here: set `VideoSource.assumed_field_of_view`.
+  Label images of one channel hold the 11 numbers of SegNet's copy (11 is void); those of three channels, or with a
+  palette of such colours, the 32 colours. CamVid has no intrinsics here: set `VideoSource.assumed_field_of_view`.
 
   Args:
     path: the folder that holds those.
@@ -121,6 +122,9 @@ class CamVid(footage.Footage):
   def read_label(self, name, clip, frame, view):
     path = frame.files[name]
     stored = view.sample(image_files.read(path), path)
+    palette = image_files.palette(path)
+    if palette is not None and {tuple(palette[i]) for i in np.unique(stored)} <= set(_COLOURS_32):
+      stored = palette[stored]  # colours that a program has packed
     if stored.ndim == 2:
       return _CLASSES_11.apply(stored, path)[..., np.newaxis]
     return from_colours(stored[..., :3], path)[..., np.newaxis]

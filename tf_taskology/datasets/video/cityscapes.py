@@ -79,11 +79,12 @@ class Cityscapes(footage.Footage):
   def read_label(self, name, clip, frame, view):
     path = frame.files[name]
     stored = view.sample(image_files.read(path), path)
+    wanted = {"segmentation": "label ids", "depth": "disparities of 16 bits"}[name]
+    if stored.ndim != 2 or (name == "depth" and stored.dtype.itemsize < 2):
+      raise ValueError(
+        f"Label image {path!r} must have one channel of {wanted}. Received: {stored.dtype} of shape {stored.shape}."
+      )
     if name == "segmentation":
-      if stored.ndim != 2:
-        raise ValueError(
-          f"Label image {path!r} must have one channel of label ids. Received shape: {stored.shape}."
-        )
       return _CLASSES.apply(stored, path)[..., np.newaxis]
     if clip.extra is None:
       raise ValueError(

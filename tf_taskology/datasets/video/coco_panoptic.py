@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from absl import logging
 
 from tf_taskology.datasets import rgbd_files
 from tf_taskology.datasets.video import footage, image_files
@@ -98,9 +99,15 @@ class CocoPanoptic(footage.Footage):
     clips, files = [], []
     for split, subset in self._subsets.items():
       annotations, labels, images = (os.path.join(self._path, part) for part in subset)
-      files.append(annotations)
-      if os.path.exists(annotations):
+      files.append(f"{annotations} with {os.path.basename(images)}/")
+      if not os.path.exists(annotations):
+        continue
+      if os.path.isdir(images):
         clips += self._read(split, annotations, labels, images)
+      else:  # the download of annotations holds those of train and val, whichever images there are
+        logging.warning(
+          "%s: %r is left out, for there is no %r", self.describe(), annotations, images
+        )
     if not clips:
       raise ValueError(
         f"{self._path!r} holds no images of COCO panoptic: looked for {', '.join(files)}"
@@ -141,6 +148,11 @@ class CocoPanoptic(footage.Footage):
     about = {item["id"]: item for item in content["images"]}
     clips = []
     for annotation in content["annotations"]:
+      if annotation["image_id"] not in about:
+        raise ValueError(
+          f"COCO panoptic {file!r}: annotation of {annotation['file_name']!r} has image_id {annotation['image_id']!r}, "
+          f"which images does not list ({len(about)} of them)."
+        )
       image = about[annotation["image_id"]]
       segments = _segments(annotation, classes, file)
       if self._containing and not self._containing & set(segments[1].tolist()):

@@ -36,6 +36,20 @@ def read(path: str) -> np.ndarray:
     raise ValueError(f"Cannot read image {path!r}: {error}.") from error
 
 
+def palette(path: str) -> np.ndarray | None:
+  """[256, 3] uint8, the colours of the numbers of a palette image, white where there is none; else None. ValueError."""
+  try:
+    with Image.open(path) as image:
+      if image.mode != "P":
+        return None
+      colours = np.full((256, 3), 255, np.uint8)
+      known = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+      colours[: len(known)] = known
+      return colours
+  except (OSError, SyntaxError, ValueError) as error:
+    raise ValueError(f"Cannot read image {path!r}: {error}.") from error
+
+
 def read_colour(path: str) -> np.ndarray:
   """[height, width, 3] uint8; grey images have three equal channels. Raises ValueError."""
   try:
