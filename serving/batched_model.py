@@ -80,6 +80,8 @@ class BatchedModel:
     rows = _common_rows(feeds)
     if not rows:
       return self._model.run(feeds, fetches, timeout_ms, read)
+    if self._metrics is not None:
+      self._metrics.batching(rows, len(feeds))
     if rows > self._parameters.max_batch_size:
       raise errors.StatusError(
         "INVALID_ARGUMENT",
@@ -102,7 +104,7 @@ class BatchedModel:
     if self._metrics is not None:
       waits = [begin - task.queued_at for task in tasks]
       pool = self._parameters.thread_pool_name
-      self._metrics.batched(pool, size, processed, processed - size, waits)
+      self._metrics.batched(pool, processed, processed - size, waits)
     latest = max(task.deadline for task in tasks)
     timeout_ms = None if latest == float("inf") else max(int((latest - begin) * 1000), 1)
     made: list[int] = []

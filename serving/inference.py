@@ -179,7 +179,7 @@ class _Counted:
 
   def __init__(self, inference: Inference, api: str, call: Call):
     self._inference = inference
-    self._api = api if call.entrypoint == "GRPC" else api.lower()
+    self._api = api
     self._call = call
     self._name = ""
     self._model: timed_model.TimedModel | None = None

@@ -162,10 +162,15 @@ class Metrics:
     with self._lock:
       self._metrics["model_warmup_latency"].add((path, status), _micros(seconds))
 
+  def batching(self, rows: int, inputs: int) -> None:
+    """A request of that many rows in each of its inputs came to be batched."""
+    with self._lock:
+      for _ in range(inputs):
+        self._metrics["batching_session:input_batch_size"].add((), rows)
+
   def batched(
     self,
     thread_pool_name: str,
-    input_batch_size: int,
     processed_batch_size: int,
     padding: int,
     queuing_seconds: float | Sequence[float],
@@ -174,7 +179,6 @@ class Metrics:
 
     Args:
       thread_pool_name: as the batching parameters have it.
-      input_batch_size: rows that came with requests.
       processed_batch_size: rows that were run.
       padding: rows that were added.
       queuing_seconds: how long its requests had waited; one number, or one for each request.
@@ -184,7 +188,6 @@ class Metrics:
       for wait in waits:
         self._metrics["batching_session:queuing_latency"].add((thread_pool_name,), _micros(wait))
       self._metrics["batching_session:wrapped_run_count"].add(())
-      self._metrics["batching_session:input_batch_size"].add((), input_batch_size)
       self._metrics["batching_session:processed_batch_size"].add((), processed_batch_size)
       self._metrics["batching_session:padding_size"].add((processed_batch_size,), padding)
 

@@ -104,6 +104,11 @@ class BatchingTest(parameterized.TestCase):
     self.assertEqual(
       self.metrics.value("/tensorflow/serving/batching_session/wrapped_run_count"), 3
     )  # the warm-up's included
+    # Every request counts by itself, with its own rows.
+    text = self.metrics.text()
+    self.assertIn(":batching_session:input_batch_size_count{} 5\n", text)
+    self.assertIn(":batching_session:input_batch_size_sum{} 8\n", text)
+    self.assertIn(":batching_session:processed_batch_size_sum{} 8\n", text)
 
   def test_padding_to_an_allowed_size(self):
     model = self._model(max_batch_size=8, allowed_batch_sizes=(2, 8))

@@ -60,7 +60,8 @@ class MetricsTest(parameterized.TestCase):
     self.metrics.ran("a", "Predict", "TF1", 0.5)
     self.metrics.examples("a", 3)
     self.metrics.warmed_up("/models/a/1", "OK", 2.0)
-    self.metrics.batched("pool", 3, 4, 1, [0.001, 0.002, 0.003])
+    self.metrics.batching(3, 1)
+    self.metrics.batched("pool", 4, 1, [0.001, 0.002, 0.003])
     self.metrics.loaded("a", 1, 0.5)
     self.metrics.load_failed("a", 2)
     text = self.metrics.text()
@@ -71,7 +72,7 @@ class MetricsTest(parameterized.TestCase):
     self.assertIn('model_name="a\\"b\\\\c\\nd"', text)
 
   def test_batches(self):
-    self.metrics.batched("pool", 3, 4, 1, [0.001, 0.002, 0.003])
+    self.metrics.batched("pool", 4, 1, [0.001, 0.002, 0.003])
     value = self.metrics.value
     prefix = "/tensorflow/serving/batching_session/"
     self.assertEqual(value(prefix + "wrapped_run_count"), 1)

@@ -244,6 +244,9 @@ class RestWireTest(parameterized.TestCase):
     self.assertIn(b"# TYPE :tensorflow:serving:request_count counter\n", reply.body)
     latency = b':tensorflow:serving:request_latency_bucket{model_name="default",API="predict",'
     self.assertIn(latency + b'entrypoint="REST",le="10"} ', reply.body)
+    # The graph's own time is named as over gRPC.
+    runtime = b':tensorflow:serving:runtime_latency_count{model_name="default",API="Predict",'
+    self.assertIn(runtime + b'runtime="TF1"} ', reply.body)
 
   def _count(self, status):
     """Requests to the model that ended with a status."""
