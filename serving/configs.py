@@ -35,14 +35,20 @@ class ModelConfig:
   labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
-def read_models(path: str) -> list[ModelConfig]:
+def read_models(path: str, *, may_be_empty: bool = False) -> list[ModelConfig]:
   """Reads a file with a ModelServerConfig in text form.
+
+  Args:
+    path: the file.
+    may_be_empty: a file without any configuration is one without models.
 
   Raises:
     errors.StatusError: INVALID_ARGUMENT in TensorFlow Serving's words, NOT_FOUND for no file.
   """
   config = model_server_config_pb2.ModelServerConfig()
   text_protos.read(path, config)
+  if may_be_empty and config.WhichOneof("config") is None:
+    return []
   if config.WhichOneof("config") != "model_config_list":
     raise errors.StatusError(
       "INVALID_ARGUMENT", f"Invalid ModelServerConfig: {path} has no model_config_list"
@@ -147,8 +153,8 @@ class Tls:
   Attributes:
     key: private key, PEM.
     certificate: PEM.
-    custom_ca: certificates that clients' certificates are checked against, PEM; None for the
-      system's.
+    custom_ca: certificates that clients' certificates are checked against, PEM; None where clients
+      need not show any.
     client_verify: whether clients must show a certificate.
   """
 
@@ -162,13 +168,20 @@ def read_tls(path: str) -> Tls:
   """Reads an SSLConfig; its fields hold PEM text, not paths.
 
   Raises:
-    errors.StatusError: INVALID_ARGUMENT if it does not parse or lacks key or certificate.
+    errors.StatusError: INVALID_ARGUMENT if it does not parse or lacks key, certificate, or the
+      custom_ca that client_verify needs.
   """
   config = missing_protos.SSLConfig()
   text_protos.read(path, config)
   if not config.server_key or not config.server_cert:
     raise errors.StatusError(
       "INVALID_ARGUMENT", f"SSLConfig file {path} must set both server_key and server_cert"
+    )
+  if config.client_verify and not config.custom_ca:
+    raise errors.StatusError(
+      "INVALID_ARGUMENT",
+      f"SSLConfig file {path} sets client_verify, so it must set custom_ca: the PEM text of the "
+      "certificates that clients' certificates are checked against",
     )
   return Tls(
     config.server_key.encode(),

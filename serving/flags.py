@@ -89,7 +89,9 @@ _EFFECTIVE = (
   Flag(
     "enable_signature_method_name_check", "bool", False, "Refuse other than the standard methods."
   ),
-  Flag("tensorflow_session_parallelism", "int64", 0, "Sets both of the next two."),
+  Flag(
+    "tensorflow_session_parallelism", "int64", 0, "Sets both of the next two, if neither is set."
+  ),
   Flag("tensorflow_intra_op_parallelism", "int64", 0, "Threads within an operation; 0: all CPUs."),
   Flag("tensorflow_inter_op_parallelism", "int64", 0, "Threads for operations; 0: all CPUs."),
   Flag("tensorflow_session_config_file", "string", "", "ConfigProto in text form."),

@@ -155,7 +155,8 @@ def listening(flags: types.SimpleNamespace) -> transport.Listening:
 def announce(where: transport.Listening, port: int | None, port_file: str, seconds: float) -> None:
   """Says where the server listens for gRPC, in the log and in the port file."""
   if port is not None:
-    _log.info("serving gRPC on %s:%d after %.2f s", where.bind_address, port, seconds)
+    address = transport.host_and_port(where.bind_address, port)
+    _log.info("serving gRPC on %s after %.2f s", address, seconds)
   if where.socket_path:
     _log.info("serving gRPC on unix:%s after %.2f s", where.socket_path, seconds)
   if port_file and port is not None:
@@ -164,14 +165,16 @@ def announce(where: transport.Listening, port: int | None, port_file: str, secon
 
 def announce_rest(flags: types.SimpleNamespace, port: int, seconds: float) -> None:
   """Says where the server listens for HTTP, in the log and in the port file."""
-  _log.info("serving HTTP on %s:%d after %.2f s", flags.bind_address, port, seconds)
+  address = transport.host_and_port(flags.bind_address, port)
+  _log.info("serving HTTP on %s after %.2f s", address, seconds)
   if flags.rest_port_file:
     _write_atomically(flags.rest_port_file, f"{port}\n")
 
 
 def _configs(flags: types.SimpleNamespace) -> list[configs.ModelConfig]:
   if flags.model_config_file:
-    return configs.read_models(flags.model_config_file)
+    # Whoever starts with an empty file adds models later, by request or by rewriting the file.
+    return configs.read_models(flags.model_config_file, may_be_empty=True)
   if not flags.model_base_path:
     raise errors.StatusError(
       "INVALID_ARGUMENT",
@@ -186,14 +189,17 @@ def _session_config(flags: types.SimpleNamespace) -> config_pb2.ConfigProto:
     return configs.read_session_config(flags.tensorflow_session_config_file)
   both = flags.tensorflow_session_parallelism
   intra, inter = flags.tensorflow_intra_op_parallelism, flags.tensorflow_inter_op_parallelism
-  if both and (intra or inter):
+  if both > 0 and intra > 0 and inter > 0:
     raise errors.StatusError(
       "INVALID_ARGUMENT",
-      "Either configure --tensorflow_session_parallelism or both of "
-      "--tensorflow_intra_op_parallelism and --tensorflow_inter_op_parallelism",
+      "Either configure server_options.tensorflow_session_parallelism or "
+      "(server_options.tensorflow_intra_op_parallelism, "
+      "server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all.",
     )
+  if intra <= 0 and inter <= 0:
+    intra = inter = both
   config = config_pb2.ConfigProto(
-    intra_op_parallelism_threads=both or intra, inter_op_parallelism_threads=both or inter
+    intra_op_parallelism_threads=intra, inter_op_parallelism_threads=inter
   )
   config.gpu_options.per_process_gpu_memory_fraction = flags.per_process_gpu_memory_fraction
   return config

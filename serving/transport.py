@@ -51,6 +51,11 @@ def parse_channel_arguments(text: str) -> list[tuple[str, int | str]]:
   return arguments
 
 
+def host_and_port(address: str, port: int) -> str:
+  """A network address with its port, an IPv6 one in brackets."""
+  return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def build(
   listening: Listening, handlers: Iterable[grpc.GenericRpcHandler]
 ) -> tuple[grpc.Server, int | None]:
@@ -81,7 +86,8 @@ def build(
   credentials = _credentials(listening.tls)
   port = None
   if listening.port != 0:
-    port = _bind(server, f"{listening.bind_address}:{listening.port or 0}", credentials)
+    address = host_and_port(listening.bind_address, listening.port or 0)
+    port = _bind(server, address, credentials)
   if listening.socket_path:
     _bind(server, f"unix:{listening.socket_path}", credentials)
   return server, port
@@ -103,4 +109,6 @@ def _bind(server: grpc.Server, address: str, credentials: grpc.ServerCredentials
       return server.add_insecure_port(address)
     return server.add_secure_port(address, credentials)
   except RuntimeError as error:
-    raise errors.StatusError("UNAVAILABLE", f"Cannot listen on {address}: {error}") from error
+    # gRPC says the same of a port in use and of keys that it cannot read.
+    hint = " (or the keys of --ssl_config_file are unusable)" if credentials is not None else ""
+    raise errors.StatusError("UNAVAILABLE", f"Cannot listen on {address}{hint}: {error}") from error

@@ -133,6 +133,17 @@ class StartTest(parameterized.TestCase):
     self.assertEqual(status, 255)
     self.assertIn("model_base_path and server_options.model_config_file are empty!", stdout)
 
+  def test_threads_of_a_session_may_be_given_in_one_way_only(self):
+    session = "--tensorflow_session_parallelism=2"
+    one = (session, "--tensorflow_inter_op_parallelism=1")
+    status, stdout, _ = _run(*one, "--tensorflow_intra_op_parallelism=1")
+    self.assertEqual(status, 255)
+    self.assertIn(
+      "INVALID_ARGUMENT: Either configure server_options.tensorflow_session_parallelism or ", stdout
+    )
+    _, stdout, _ = _run(*one)
+    self.assertIn("server_options.model_config_file are empty!", stdout)
+
   def test_models_that_all_fail_end_the_start(self):
     with tempfile.TemporaryDirectory() as base_path:
       os.makedirs(os.path.join(base_path, "1"))

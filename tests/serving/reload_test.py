@@ -69,6 +69,18 @@ class ReloadTest(asking.FailureCases, tf.test.TestCase):
     )
     self.assertEqual(self._ask(server), (3.0, 1))
 
+  def test_empty_config_file_is_a_server_without_models(self):
+    with open(self.config, "w"):
+      pass
+    server = self._start("--model_config_file_poll_wait_seconds=1")
+    self._reload(server, _entry("a", self._publish("a", 1)))
+    self.assertEqual(self._ask(server), (3.0, 1))
+    # Later on, an empty file is one that is just being written.
+    server_process.wait_for(
+      lambda: "the old configuration stays" in server.log, "a look at the file"
+    )
+    self.assertEqual(self._ask(server), (3.0, 1))
+
   def test_reload_ends_before_the_clients_deadline_and_says_why(self):
     good = self._publish("good", 1)
     self._write_config(_entry("a", good))

@@ -107,6 +107,26 @@ class TransportTest(tf.test.TestCase):
     self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
     stranger.close()
 
+  def test_mutual_tls_without_an_authority_is_refused(self):
+    self._make_keys()
+    server = self._start(f"--ssl_config_file={self._write_tls(client_verify=True)}")
+    self.assertEqual(server.process.wait(server_process.WAIT_SECONDS), 255)
+    self.assertIn("sets client_verify, so it must set custom_ca", server.log)
+
+  def test_unusable_keys_are_named(self):
+    self._make_keys()
+    server = self._start(f"--ssl_config_file={self._write_tls(server_key='nonsense')}")
+    self.assertEqual(server.process.wait(server_process.WAIT_SECONDS), 255)
+    self.assertIn("the keys of --ssl_config_file are unusable", server.log)
+
+  def test_ipv6(self):
+    server = self._start("--port=auto", "--rest_api_port=auto", "--bind_address=::1")
+    server_process.wait_for(lambda: "serving HTTP" in server.log, "the ports")
+    port = re.search(r"serving gRPC on \[::1\]:(\d+) ", server.log)[1]
+    channel = grpc.insecure_channel(f"[::1]:{port}")
+    grpc.channel_ready_future(channel).result(server_process.WAIT_SECONDS)
+    channel.close()
+
   def test_tensor_content_on_request(self):
     server = self._start().wait_until_ready()
     images = np.random.default_rng(0).integers(0, 256, [2, 8, 8, 3], np.uint8)
