@@ -1,5 +1,6 @@
 """Tests of datasets/video/check.py and inspection.py."""
 
+import glob
 import os
 
 import numpy as np
@@ -76,6 +77,12 @@ class CheckTest(absltest.TestCase):
       np.savetxt(path, poses)
       texts = [f.text for f in check.check(kitti_odometry.KittiOdometry(folder)).findings]
       self.assertRegex("\n".join(texts), message)
+
+  def test_a_missing_pose_is_named(self):
+    folder = fixtures.kitti_raw(self.folder())
+    os.remove(glob.glob(os.path.join(folder, "*", "*", "oxts", "data", "*3.txt"))[0])
+    warnings = self.texts(check.check(kitti_raw.KittiRaw(folder)), rgbd_findings.WARNING)
+    self.assertRegex(warnings[0], r"no poses are given.*\(1 of 6\): data/0000000003.png")
 
   def test_depth_in_other_units(self):
     folder = fixtures.kitti_raw(self.folder())

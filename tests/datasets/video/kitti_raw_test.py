@@ -98,6 +98,12 @@ class KittiRawTest(parameterized.TestCase):
     self.assertEqual([len(frame.files) for frame in second.frames], [0, 0, 0])
     np.testing.assert_allclose(second.frames[0].pose, np.eye(4), atol=1e-9)
 
+  def test_cameras_that_a_drive_lacks_are_named(self):
+    with self.assertLogs(level="WARNING") as logs:
+      clips = kitti_raw.KittiRaw(self.folder, cameras=(2, 3)).clips()
+    self.assertLen(clips, 1)
+    self.assertIn("no images in 2011_09_26_drive_0001_sync/image_03", logs.output[0])
+
   def test_drives_as_recorded_are_left_out(self):
     raw = self.drive.replace("_sync", "_extract")
     shutil.copytree(self.drive, raw)

@@ -53,6 +53,11 @@ class WaymoTest(tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, "cameras must be some of"):
       waymo.Waymo(self.folder, ("BACK",))
 
+  def test_folders_of_segments(self):
+    for name in ("training", "validation"):
+      fixtures.waymo(os.path.join(self.folder, "all", name))
+    self.assertLen(waymo.Waymo(os.path.join(self.folder, "all")).clips(), 2)
+
   def test_bad_files(self):
     with open(self.file, "r+b") as file:
       file.truncate(os.path.getsize(self.file) - 10)

@@ -125,6 +125,7 @@ def _look(data, clips, classes, labelled, limits, count, findings):
       seen.append((sweep, sample_points.read(data, clip, sweep, classes, has_boxes)))
     except (ValueError, OSError) as error:
       bad.append(str(error))
+  bad = list(dict.fromkeys(bad))  # one file may be that of many sweeps
   for text in bad[:3]:
     findings.error(text)
   if len(bad) > 3:

@@ -114,7 +114,13 @@ def poses(clips: Sequence[footage.Clip], findings: rgbd_findings.Findings) -> li
   """Whether poses are rigid and make sense as a path; returns (name, value) for a summary."""
   posed = [clip for clip in clips if clip.has_poses]
   if not posed:
-    findings.note("no poses: losses that need the camera's motion cannot use this data")
+    frames = [frame for clip in clips for frame in clip.frames]
+    without = [frame.file for frame in frames if frame.pose is None]
+    if len(without) < len(frames):
+      text = "no poses are given, for every frame must have one; it is missing for"
+      findings.warning(text, without, len(frames))
+    else:
+      findings.note("no poses: losses that need the camera's motion cannot use this data")
     return []
   if len(posed) < len(clips):
     without = next(clip.name for clip in clips if not clip.has_poses)
@@ -171,6 +177,7 @@ def _judge(found, looked, what, findings):
 
 
 def _errors(bad, findings):
+  bad = list(dict.fromkeys(bad))  # one file may be that of many frames
   for text in bad[:3]:
     findings.error(text)
   if len(bad) > 3:

@@ -74,9 +74,14 @@ class KittiRaw(footage.Footage):
         f"{self._path!r} holds no drive of KITTI raw: <date>/<date>_drive_<number>_sync/image_02/data/*.png is expected. "
         f"It holds {sorted(os.listdir(self._path))[:10]}."
       )
-    clips = [
-      clip for drive in drives for camera in self._cameras for clip in self._read(drive, camera)
-    ]
+    clips, without = [], []
+    for drive in drives:
+      for camera in self._cameras:
+        found = self._read(drive, camera)
+        clips += found
+        without += [] if found else [f"{os.path.basename(drive)}/image_{camera:02d}"]
+    if clips and without:
+      logging.warning("%s: there are no images in %s", self.describe(), ", ".join(without))
     if not clips:
       raise ValueError(
         f"{self._path!r}: the drives have no images in image_0N/data of the cameras {self._cameras}; "

@@ -46,7 +46,7 @@ LAYOUTS = {
     camvid.CamVid, tuple(labels for _, labels, _ in camvid.FOLDERS if labels != "labels")
   ),
   "coco_panoptic": Layout(coco_panoptic.CocoPanoptic, ("annotations/panoptic_*.json",)),
-  "waymo": Layout(waymo.Waymo, ("*.tfrecord",)),
+  "waymo": Layout(waymo.Waymo, ("*.tfrecord", "*/*.tfrecord")),
   "frames": Layout(
     frames_folder.FramesFolder, (*_IMAGES, *(os.path.join("*", image) for image in _IMAGES))
   ),

@@ -39,7 +39,8 @@ class Waymo(footage.Footage):
   Lens distortion is left in the images: intrinsics are those of the pinhole alone. LiDAR is not read.
 
   Args:
-    path: a .tfrecord file, or a folder of them; each is one segment.
+    path: a .tfrecord file, a folder of them, or a folder of such folders (training/, validation/); each file is one
+      segment.
     cameras: names from `CAMERAS`.
 
   Raises:
@@ -63,10 +64,15 @@ class Waymo(footage.Footage):
     files = [self._path]
     if not os.path.isfile(self._path):
       footage.require_folder(self._path, "Waymo file or folder")
-      files = list(rgbd_files.list_files(self._path, (".tfrecord",)).values())
+      folders = [os.path.join(self._path, name) for name in rgbd_files.list_folders(self._path)]
+      files = [
+        file
+        for folder in (self._path, *folders)
+        for file in rgbd_files.list_files(folder, (".tfrecord",)).values()
+      ]
     if not files:
       raise ValueError(
-        f"{self._path!r} holds no .tfrecord files. It holds {sorted(os.listdir(self._path))[:10]}."
+        f"{self._path!r} holds no .tfrecord files, nor do folders in it. It holds {sorted(os.listdir(self._path))[:10]}."
       )
     return [clip for file in files for clip in self._segment(file)]
 
