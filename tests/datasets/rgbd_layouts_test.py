@@ -37,6 +37,15 @@ class ReadTest(parameterized.TestCase):
     self.assertEqual(list(files), ["a", "f1", "f02", "f2", "f2b", "f10", "²"])
     np.testing.assert_array_equal(rgbd_files.read_matrix(files["a"])[0], (30, 0, 19))
 
+  def test_order_of_times(self):
+    folder = self.create_tempdir().full_path
+    names = ["1611234567.98", "1611234567.100000001", "1611234568.0", "999999999.5", "1611234567"]
+    for name in names:
+      with open(os.path.join(folder, f"{name}.png"), "w", encoding="utf-8"):
+        pass
+    files = rgbd_files.list_files(folder, (".png",))
+    self.assertEqual(list(files), [names[3], names[4], names[1], names[0], names[2]])
+
   def test_what_has_no_colour_is_an_orphan(self):
     folder = rgbd_fixtures.plain(self.create_tempdir().full_path)
     os.remove(os.path.join(folder, "image", "3.png"))

@@ -1,6 +1,7 @@
 """Frames, recordings, and the small text files beside them."""
 
 import dataclasses
+import decimal
 import functools
 import os
 import re
@@ -174,6 +175,6 @@ def list_folders(folder: str) -> list[str]:
 
 def _natural(name):
   """Sorts 9 before 10; the name itself decides where only leading zeros differ, as the order of listdir is any."""
-  # Odd places of the split are the digits.
-  parts = re.split(r"(\d+)", name)
-  return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+  # Odd places of the split are the numbers. Times in seconds have fractions: 1611234567.25 is before 1611234567.5.
+  parts = re.split(r"([1-9]\d{9,}\.\d+|\d+)", name)
+  return [decimal.Decimal(part) if i % 2 else part for i, part in enumerate(parts)], name
