@@ -2,14 +2,20 @@
 
 import ctypes
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving import errors, tf_library, wire_format
+from serving import convolutions, errors, tf_library, wire_format
+
+_log = logging.getLogger("serving")
 
 _RUN_OPTIONS_TIMEOUT = 2  # RunOptions.timeout_in_ms
+_META_GRAPH_GRAPH = 2  # MetaGraphDef.graph_def
 _META_GRAPH_SIGNATURES = 5  # MetaGraphDef.signature_def
+# A larger graph is a frozen one with its weights, which would take as much memory again to look at.
+_MOST_GRAPH_BYTES = 64 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +27,14 @@ class Endpoint:
     output: where it is in the graph.
     shape: declared sizes, -1 where any will do; None for unknown rank.
     dtype: declared DataType's number.
+    needs_rank: whether fewer dimensions than declared may end the process.
   """
 
   name: str
   output: tf_library.Output
   shape: tuple[int, ...] | None
   dtype: int = 0
+  needs_rank: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +76,10 @@ class SavedModel:
     self._graph = self._library.TF_NewGraph()
     self._session = None
     try:
-      self.signature_defs = self._load(path, tags, session_config)
+      self.signature_defs, convolving = self._load(path, tags, session_config)
       self._signatures = {
-        name: self._resolve(signature) for name, signature in self.signature_defs.items()
+        name: self._resolve(signature, name in convolving)
+        for name, signature in self.signature_defs.items()
       }
     except BaseException:
       self.close()
@@ -78,7 +87,8 @@ class SavedModel:
 
   def _load(
     self, path: str, tags: Sequence[str], session_config: bytes
-  ) -> dict[str, meta_graph_pb2.SignatureDef]:
+  ) -> tuple[dict[str, meta_graph_pb2.SignatureDef], frozenset[str]]:
+    """The signatures, and which of them convolve."""
     options = self._library.TF_NewSessionOptions()
     meta_graph = self._library.TF_NewBuffer()
     try:
@@ -89,7 +99,11 @@ class SavedModel:
           options, None, path.encode(), tf_library.texts(tags), len(tags), self._graph, meta_graph, status
         )  # fmt: skip
         status.check()
-      return _signature_defs(meta_graph.contents)
+      content = _content(meta_graph.contents)
+      signatures = _signature_defs(content)
+      convolving = convolutions.convolving(_graph(content), signatures)
+      _warn_of_open_ranks(path, {name: signatures[name] for name in convolving})
+      return signatures, convolving
     finally:
       self._library.TF_DeleteBuffer(meta_graph)
       self._library.TF_DeleteSessionOptions(options)
@@ -161,15 +175,15 @@ class SavedModel:
     self._library.TF_DeleteGraph(self._graph)
     self._session = self._graph = None
 
-  def _resolve(self, signature: meta_graph_pb2.SignatureDef) -> Signature:
+  def _resolve(self, signature: meta_graph_pb2.SignatureDef, convolves: bool) -> Signature:
     return Signature(
       method_name=signature.method_name,
-      inputs={alias: self._endpoint(info) for alias, info in signature.inputs.items()},
+      inputs={alias: self._endpoint(info, convolves) for alias, info in signature.inputs.items()},
       outputs={alias: self._endpoint(info) for alias, info in signature.outputs.items()},
       defaults={alias: tensor.SerializeToString() for alias, tensor in signature.defaults.items()},
     )
 
-  def _endpoint(self, info: meta_graph_pb2.TensorInfo) -> Endpoint:
+  def _endpoint(self, info: meta_graph_pb2.TensorInfo, needs_rank: bool = False) -> Endpoint:
     operation, _, index = info.name.partition(":")
     return Endpoint(
       name=info.name,
@@ -180,13 +194,36 @@ class SavedModel:
       if info.tensor_shape.unknown_rank
       else tuple(dim.size for dim in info.tensor_shape.dim),
       dtype=info.dtype,
+      needs_rank=needs_rank,
     )
 
 
-def _signature_defs(meta_graph: tf_library.Buffer) -> dict[str, meta_graph_pb2.SignatureDef]:
-  """The signatures in a MetaGraphDef; its graph, which may be large, is not looked at."""
+def _content(meta_graph: tf_library.Buffer) -> memoryview:
   memory = (ctypes.c_uint8 * meta_graph.length).from_address(meta_graph.data)
-  content = memoryview(memory).cast("B")
+  return memoryview(memory).cast("B")
+
+
+def _graph(content: memoryview) -> bytes:
+  """The serialized GraphDef in a MetaGraphDef; nothing of a very large one."""
+  found = [value for field, _, value in wire_format.fields(content) if field == _META_GRAPH_GRAPH]
+  if sum(end - start for start, end in found) > _MOST_GRAPH_BYTES:
+    return b""
+  return b"".join(content[start:end] for start, end in found)
+
+
+def _warn_of_open_ranks(path: str, convolving: Mapping[str, meta_graph_pb2.SignatureDef]) -> None:
+  for name, signature in sorted(convolving.items()):
+    for alias, info in sorted(signature.inputs.items()):
+      if info.tensor_shape.unknown_rank:
+        _log.warning(
+          "%s: signature %s leaves the rank of %s open, and has convolutions: a request with too few "
+          "dimensions can end this process. Declare the rank, or set TF_ENABLE_ONEDNN_OPTS=0",
+          path, name, alias,
+        )  # fmt: skip
+
+
+def _signature_defs(content: memoryview) -> dict[str, meta_graph_pb2.SignatureDef]:
+  """The signatures in a MetaGraphDef."""
   parsed = meta_graph_pb2.MetaGraphDef()
   for field, _, value in wire_format.fields(content):
     if field == _META_GRAPH_SIGNATURES:

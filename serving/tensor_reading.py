@@ -24,7 +24,8 @@ _STRING_VAL = 8
 _VALUES = frozenset(range(_TENSOR_CONTENT, 19))
 
 # From this declared rank on (images), another rank is refused: some of TensorFlow's kernels end the
-# whole process on it (tensor_format.h: CHECK failed) instead of reporting an error.
+# whole process on it (tensor_format.h: CHECK failed) instead of reporting an error. Below it, only
+# fewer dimensions are, and only by signatures that convolve.
 _LEAST_CHECKED_RANK = 3
 _MOST_DIMENSIONS = 254  # TensorFlow's limit
 _MOST_ELEMENTS = 2**31 - 1  # also without those dimensions that are zero
@@ -134,13 +135,19 @@ def _check_type(structure: _Structure, alias: str, endpoint: saved_model.Endpoin
   )
 
 
+def _is_wrong_rank(sent: int, declared: int, needs_rank: bool) -> bool:
+  if declared >= _LEAST_CHECKED_RANK:
+    return sent != declared
+  return needs_rank and sent < declared
+
+
 def _check_shape(structure: _Structure, alias: str, endpoint: saved_model.Endpoint) -> None:
   sizes = structure.shape
   if any(size < 0 for size in sizes):
     raise _malformed(alias)
   sent = ",".join(map(str, sizes))
   declared = endpoint.shape
-  if declared is not None and len(declared) >= _LEAST_CHECKED_RANK and len(sizes) != len(declared):
+  if declared is not None and _is_wrong_rank(len(sizes), len(declared), endpoint.needs_rank):
     raise errors.StatusError(
       "INVALID_ARGUMENT",
       f"input {alias} must be {len(declared)}-dimensional: [{sent}] "

@@ -69,6 +69,32 @@ class SavedModelsTest(absltest.TestCase):
     answer = self._predict(image=images)
     np.testing.assert_allclose(answer["scores"], model(images).numpy(), rtol=1e-4, atol=1e-5)
 
+  def test_signal_without_its_batch_does_not_end_the_process(self):
+    module = tf.Module()
+    module.kernel = tf.Variable(tf.ones([3, 1, 2]))
+    smooth = tf.function(lambda x: tf.nn.conv1d(x[..., None], module.kernel, 1, "SAME"))
+    signals = [tf.TensorSpec([None, None], tf.float32, "signal")]
+    module.smooth = tf.function(lambda signal: {"y": smooth(signal)}, signals)
+    module.half = tf.function(lambda x: {"y": x / 2}, [tf.TensorSpec([None, 1], tf.float32, "x")])
+    signatures = {"serving_default": module.smooth, "half": module.half}
+    tf.saved_model.save(module, self.path, signatures)
+    answer = self._predict(signal=np.ones([1, 3], np.float32))
+    np.testing.assert_array_equal(answer["y"], [[[2, 2], [3, 3], [2, 2]]])
+    with self.assertRaisesRegex(errors.StatusError, r"must be 2-dimensional: \[3\]"):
+      self._predict(signal=np.ones([3], np.float32))
+    # A signature that does not convolve takes what the graph takes.
+    np.testing.assert_array_equal(self._predict("half", x=np.float32([4]))["y"], [2])
+
+  def test_open_rank_of_images_is_warned_of(self):
+    module = tf.Module()
+    kernel = tf.ones([3, 3, 3, 1])
+    spec = tf.TensorSpec(None, tf.float32, "image")
+    module.run = tf.function(lambda image: {"y": tf.nn.conv2d(image, kernel, 1, "SAME")}, [spec])
+    tf.saved_model.save(module, self.path, {"serving_default": module.run})
+    with self.assertLogs("serving", "WARNING") as logged:
+      self._predict(image=np.ones([1, 8, 8, 3], np.float32))
+    self.assertIn("signature serving_default leaves the rank of image open", logged.output[0])
+
   def test_keras_export_archive(self):
     model = tf.keras.Sequential([tf.keras.Input([3]), tf.keras.layers.Dense(2)])
     model.export(self.path)
