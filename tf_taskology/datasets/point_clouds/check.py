@@ -202,7 +202,8 @@ def _boxes(seen, classes, limits, findings):
     findings.warning("no box of a class in the opened sweeps")
     return [("boxes", about)]
   empty = float(np.mean(np.array(inside) == 0))
-  if empty > 0.5 and len(inside) >= _FEW_BOXES:
+  # Far and hidden vehicles are labelled without points too; in a wrong frame next to none has any.
+  if empty > 0.8 and len(inside) >= _FEW_BOXES:
     findings.error(
       f"{empty:.0%} of {len(inside)} boxes hold no point: boxes and points are not in one frame"
     )
