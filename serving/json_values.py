@@ -4,7 +4,7 @@ This is what `json_tensor` falls back to when its quick way fails (util/json_ten
 FillTensorProto, AddValueToTensor, AddInstanceItem).
 """
 
-import binascii
+import base64
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -94,11 +94,11 @@ def decode_b64(value: object) -> bytes:
     raise json_document.value_error(value, "not formatted correctly for base64 data")
   text = value[_B64]
   try:
-    return binascii.a2b_base64(text, strict_mode=True)
+    return base64.b64decode(text, validate=True)
   except ValueError:
     text = re.sub(r"\s", "", text).rstrip("=.")
     try:
-      return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+      return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError as error:
       raise errors.StatusError("INVALID_ARGUMENT", "Unable to base64 decode") from error
 

@@ -1,6 +1,5 @@
 """Tests of datasets/video/frames_folder.py."""
 
-import contextlib
 import os
 from unittest import mock
 
@@ -34,7 +33,9 @@ class FramesFolderTest(absltest.TestCase):
   def test_paths_as_they_are_typed(self):
     root = self.create_tempdir().full_path
     folder = fixtures.frames_folder(os.path.join(root, "Fahrt 1 [grün]"), count=2)
-    with mock.patch.dict(os.environ, {"HOME": root}), contextlib.chdir(folder):
+    self.addCleanup(os.chdir, os.getcwd())
+    os.chdir(folder)
+    with mock.patch.dict(os.environ, {"HOME": root}):
       for path in (".", "../Fahrt 1 [grün]/", "~/Fahrt 1 [grün]"):
         (clip,) = frames_folder.FramesFolder(path).clips()
         self.assertEqual(clip.name, "Fahrt 1 [grün]")

@@ -1,6 +1,5 @@
 """Tests of datasets/video/kitti_raw.py."""
 
-import contextlib
 import os
 import shutil
 
@@ -115,8 +114,9 @@ class KittiRawTest(parameterized.TestCase):
       kitti_raw.KittiRaw(raw).clips()
 
   def test_from_within_the_drive(self):
-    with contextlib.chdir(self.drive):
-      (clip,) = kitti_raw.KittiRaw(".").clips()
+    self.addCleanup(os.chdir, os.getcwd())
+    os.chdir(self.drive)
+    (clip,) = kitti_raw.KittiRaw(".").clips()
     self.assertEqual(clip.name, "2011_09_26_drive_0001_sync/image_02")
 
   def test_missing_files_are_named(self):
