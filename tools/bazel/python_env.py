@@ -100,13 +100,13 @@ def _run(command, log, problem):
 
 
 def _build_tools(lock_text):
-  """Returns the lock file's entries of the packages that build source distributions."""
+  """Returns the lock file's entries of pip and of the packages that build source distributions."""
   entries = re.split(r"\n(?=\S)", lock_text)
-  return "\n".join(e for e in entries if re.match(r"(packaging|setuptools|wheel)==", e)) + "\n"
+  return "\n".join(e for e in entries if re.match(r"(packaging|pip|setuptools|wheel)==", e)) + "\n"
 
 
 def _install(python, env, lock, log):
-  """Makes the environment: first the locked build tools, then everything with them, all hashed."""
+  """Makes the environment: first the locked pip and build tools, then everything with them, all hashed."""
   shutil.rmtree(env, ignore_errors=True)
   _run([python, "-m", "venv", env], log, f"Cannot make a Python environment in {env}")
   with open(lock) as stream:
