@@ -78,6 +78,18 @@ class SegmentationFlowTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(value(predictions, inputs, surface_tolerance=0.1), 0)
     self.assertGreater(value(predictions, inputs, surface_tolerance=0.6), 0)
 
+  def test_pixels_in_view_count_alike_in_both_directions(self):
+    """The right half is nearer in the second frame: to there it is occluded, from there in view."""
+    predictions, inputs = still_scene()
+    right = np.zeros([1, 1, 32, 48, 1], np.float32)
+    right[..., 24:, :] = 1
+    depth = np.concatenate([np.ones_like(right), 1 - 0.5 * right], axis=1)
+    logits = np.concatenate([np.zeros_like(right), 1 + 3 * right], axis=1)
+    predictions.update(depth=tf.constant(depth), segmentation=tf.constant(logits))
+    there, back = [1] * 24, [1] * 24 + [4] * 23  # of a row; the last column is out of view
+    expected = 2 * np.mean(there + back)
+    self.assertAllClose(value(predictions, inputs), expected, rtol=1e-3)
+
   @parameterized.parameters(
     ((), {"depth", "rotation", "translation", "motion_field", "segmentation"}),
     (("flow",), {"segmentation"}),

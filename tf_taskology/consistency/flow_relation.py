@@ -46,7 +46,9 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
         by up to this share of its depth.
       scales: the terms are summed over these, each divided by the scale, as DML does: at scale s of
         the predictions every s-th pixel counts, and images are means over s times the footprint.
-        What moves by many pixels is found at coarse scales only.
+        (DML, whose own setting is one scale, takes means of s x s pixels of both, and leaves the
+        camera's centre half a pixel off by that.) What moves by many pixels is found at coarse
+        scales only.
       jit_compile: run the loss under XLA, which takes a fraction of the time.
       name: of the tf.Module.
       **reading: `frames`, `intrinsics`, `ego_motion`, `object_motion`, `interval`, `mask`,

@@ -14,10 +14,11 @@ DISTANCES = ("l1", "l2", "cross_entropy")
 class SegmentationFlow(flow_relation.FlowRelation):
   """Taskology eq. 4: a frame's logits against the other frame's, sampled where its pixels land.
 
-  One term, named by the distance ("logits" for differences of logits), summed over both directions
-  of neighbouring frames: mean over channels of the difference, mean over the pixels in view. Eq. 4
-  sums over all pixels and says nothing of those that leave the image or are occluded; they are left
-  out here.
+  One term, named by the distance ("logits" for differences of logits): mean over channels of the
+  difference, mean over the pixels in view, of all directions of neighbouring frames together, times
+  the number of directions. A direction with few pixels in view thus counts less than the others.
+  Eq. 4 sums over all pixels and says nothing of those that leave the image or are occluded; they are
+  left out here.
   """
 
   STOP_GRADIENTS = ("source", "target", "flow", "mask")

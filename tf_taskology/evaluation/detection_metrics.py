@@ -68,7 +68,8 @@ class WaymoDetectionMetrics:
     Args:
       iou_threshold: IoU from which a detection is right: 0.7 for vehicles.
       volume: IoU of volumes (3D); otherwise of areas seen from above (BEV).
-      num_cutoffs: score cutoffs, chosen so that each step takes as many detections.
+      num_cutoffs: score cutoffs, chosen so that each step takes as many detections. Those of the one
+        class that is seen here; the public program chooses them from the scores of all classes.
       cutoffs: these instead.
       max_recall_step: gaps of recall larger than this are filled with the precision of their end.
       ranges: (from, up to) distances of centres from the origin, metres.

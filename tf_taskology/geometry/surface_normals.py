@@ -15,12 +15,10 @@ def depth_to_normals(
   """Normals of the surface that a depth map shows, as Taskology eq. 6 needs them.
 
   With window 1 the normal is the cross product of the differences of lifted points to the right and
-  left, and below and
-  above: central differences where both neighbours have depth, one-sided ones at image borders and
-    next to missing
-  depth. A larger window fits a plane to the pixels that have depth in it, by least squares of
-  inverse depth, which is linear in pixel coordinates on every plane; this takes noise away and
-  rounds edges. Both are exact on planes, borders and missing depth included.
+  left, and below and above: central differences where both neighbours have depth, one-sided ones at
+  image borders and next to missing depth. A larger window fits a plane to the pixels that have depth
+  in it, by least squares of inverse depth, which is linear in pixel coordinates on every plane; this
+  takes noise away and rounds edges. Both are exact on planes, borders and missing depth included.
 
   Args:
     depth: [..., height, width, 1] float, metres along the optical axis; below 1e-6 or not finite

@@ -22,7 +22,7 @@ class MotionFromVideo:
       camera's translation (DVW).
     align_corners: how fields are upsampled; DML aligns the corners of the images, DVW does not.
     channels_per_frame: 3 for colours; 4 if depth follows them, as DML's default.
-    auto_mask: zero the field where it is no longer than its mean over the batch (DML).
+    auto_mask: zero the field where it is no longer than its mean over the batch, as DML does.
     burn_in_calls: training calls in the first half of which the field is held at 0, to grow linearly
       in the second; DML has 20000, DVW 0.
     input_scaling: "unit", colours in 0..1 as published, or as `layers.ScaleImage`.

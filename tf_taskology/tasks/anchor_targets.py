@@ -51,7 +51,11 @@ def assign(
   """Assigns boxes to anchors by the overlap seen from above, turned to the nearest 90 degrees.
 
   An anchor takes the box that it overlaps most if the IoU is at least `positive`; a box that no
-  anchor overlaps that much takes the best one there is. Anchors below `negative` are background.
+  anchor overlaps that much takes the best one there is, or those near its centre that are equally
+  good (all that lie inside a bus, or around a child), even from a box that they overlap more:
+  OpenPCDet and Lingvo leave such anchors to the other box, and nothing learns the one that needs
+  them. Of several such boxes at an anchor the last takes it. Anchors below `negative` are
+  background.
 
   Only anchors near a box can overlap it enough, so each box looks at a window of the grid: the
   work does not grow with the grid. What an anchor and a box share is an interval of columns times
