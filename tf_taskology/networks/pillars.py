@@ -19,11 +19,13 @@ NORMALIZATIONS = ("batch", "none")
 class PillarFeatures(tf.keras.layers.Layer):
   """Points of a sweep as features of grid cells (Lang et al. 2019, section 2.1).
 
-  Each point has its numbers as given (x, y, z as shares of the grid's extent), its offset from the
-  mean of its pillar's points and from the pillar's centre (in cells): with two numbers besides x, y,
-  z that makes 10. A linear layer, normalisation and ReLU follow, then the maximum over the pillar.
+  Each point has its numbers as given (x, y, z from -1 to 1 over the grid's extent), its offset from
+  the mean of its pillar's points and from the pillar's centre (in cells): with two numbers besides
+  x, y, z that makes 10. A linear layer, normalisation and ReLU follow, then the maximum over the
+  pillar. (The paper has the same numbers in metres; OpenPCDet has z's offset from the centre, too.)
 
-  Points behind the count, outside the grid or with a number that is not finite are left out; a
+  Points behind the count, outside the grid or with a number that is not finite are left out, also
+  of the normalisation's moments and of the maximum, where OpenPCDet has its padding take part; a
   sweep without points gives zeros.
 
   Args:

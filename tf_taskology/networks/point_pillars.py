@@ -36,7 +36,9 @@ class PointPillars:
 
   Blocks of 3x3 convolutions go down; every block's output is brought to the stride of the first by
   a transposed convolution, and all are put beside each other. Tasks that take a frame have a 1x1
-  head on each frame's features.
+  head on each frame's features. With `FULL`, points of five numbers and detection of one class it
+  has 4,814,868 trainable parameters. Padding is TensorFlow's: where a stride is 2, windows lie one
+  cell further along both axes than in OpenPCDet, which pads both sides.
 
   Tasks that take a sequence need all frames at once. With "late" fusion the backbone sees each
   frame, its features of all frames are put beside each other and go through a smaller backbone of

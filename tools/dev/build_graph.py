@@ -39,7 +39,7 @@ def read_requirements(root: pathlib.Path) -> tuple[str, ...]:
   """Returns the names in requirements.in, the only packages that the project may import."""
   lines = (root / "requirements.in").read_text(encoding="utf-8").splitlines()
   names = [re.match(r"[A-Za-z0-9._-]+", line) for line in lines]
-  return tuple(sorted(match[0].lower() for match in names if match))
+  return tuple(sorted({match[0].lower() for match in names if match}))
 
 
 def _third_party(module: str, requirements) -> str | None:
