@@ -100,6 +100,33 @@ class TablesTest(absltest.TestCase):
     with self.assertRaisesRegex(ValueError, "has no metric"):
       tables.overview(runs, {"depth": ["mean"]})
 
+  def test_pairs_are_compared_seed_by_seed(self):
+    # Seeds differ by more than runs do, but one run wins in every seed.
+    runs = {
+      "a": [_evaluation(0.2, 30), _evaluation(0.3, 50), _evaluation(0.2, 70)],
+      "b": [_evaluation(0.2, 31), _evaluation(0.2, 52), _evaluation(0.3, 73)],
+    }
+    table = tables.paired(runs, [("a", "b")])
+    self.assertEqual(table.header[:2], ("difference", "seeds"))
+    self.assertEqual(
+      table.rows,
+      (
+        (
+          tables.Cell("b vs a"),
+          tables.Cell("3"),
+          tables.Cell("+0.000 ± 0.100 (1 of 3)", "unclear"),
+          tables.Cell("+2.0 ± 1.0 (3 of 3)", "better"),
+        ),
+      ),
+    )
+    [row] = tables.paired({name: seeds[1:2] for name, seeds in runs.items()}, [("a", "b")]).rows
+    self.assertEqual(row[2:], (tables.Cell("-0.100", "better"), tables.Cell("+2.0", "better")))
+    runs["c"] = [evaluation.Evaluation("rooms", "test", {"depth": 1}, 10, {}, ())] * 3
+    [row] = tables.paired(runs, [("a", "c")]).rows  # it has another task
+    self.assertEqual([cell.text for cell in row[2:]], ["n/a", "n/a"])
+    with self.assertRaisesRegex(ValueError, "'b' has 2 seeds and 'a' 3"):
+      tables.paired({"a": runs["a"], "b": runs["b"][:2]}, [("a", "b")])
+
   def test_runs_that_were_not_evaluated_alike_are_told(self):
     runs = {
       "a": [_evaluation(0.2, 50)],

@@ -111,16 +111,7 @@ def overview(runs: Runs, metrics: Mapping[str, Sequence[str]] | None = None) -> 
     metrics: protocol name -> metrics to show; all by default.
   """
   all_scores = _scores(runs)
-  columns = []
-  for protocol_name, scores in all_scores.items():
-    known = next(iter(scores.values()))[0].metrics
-    wanted = known if metrics is None else metrics.get(protocol_name, ())
-    unknown = [key for key in wanted if key not in known]
-    if unknown:
-      raise ValueError(
-        f"Protocol {protocol_name!r} has no metric {unknown}. It has: {list(known)}."
-      )
-    columns += [(protocol_name, key, known[key]) for key in wanted]
+  columns = _columns(all_scores, metrics)
   cells = []
   for protocol_name, key, metric in columns:
     values = {name: _values(all_scores[protocol_name].get(name, ()), key) for name in runs}
@@ -130,6 +121,42 @@ def overview(runs: Runs, metrics: Mapping[str, Sequence[str]] | None = None) -> 
   header = ("run", "seeds", *(f"{name}: {_label(metric)}" for name, _, metric in columns))
   notes = [note for name, scores in all_scores.items() for note in _notes(runs, name, scores)]
   return Table(next(iter(runs.values()))[0].title, header, rows, tuple(dict.fromkeys(notes)))
+
+
+def paired(
+  runs: Runs, pairs: Sequence[tuple[str, str]], metrics: Mapping[str, Sequence[str]] | None = None
+) -> Table:
+  """One table of what each second run of a pair gains over the first, seed by seed.
+
+  Where a seed chooses more than initial weights, seeds can differ by more than runs do, and only the
+  differences within a seed tell: their mean, sd and number in favour of the second run.
+
+  Args:
+    runs: as for `comparison`; the evaluations of two runs of a pair are of the same seeds in the same order.
+    pairs: (baseline, other), names of `runs`.
+    metrics: as for `overview`.
+
+  Raises:
+    ValueError: the runs of a pair have not the same number of seeds, or a metric is unknown.
+  """
+  all_scores = _scores(runs)
+  columns = _columns(all_scores, metrics)
+  rows = []
+  for baseline, other in pairs:
+    cells = []
+    for protocol_name, key, metric in columns:
+      before, after = (
+        _values(all_scores[protocol_name].get(name, ()), key) for name in (baseline, other)
+      )
+      if before.size and after.size and before.size != after.size:
+        raise ValueError(
+          f"{other!r} has {after.size} seeds and {baseline!r} {before.size}: they are no pairs."
+        )
+      cells.append(_gain(before, after, metric))
+    rows.append((Cell(f"{other} vs {baseline}"), Cell(str(len(runs[other]))), *cells))
+  header = ("difference", "seeds", *(f"{name}: {_label(metric)}" for name, _, metric in columns))
+  notes = ("Mean ± standard deviation of the differences within a seed; (seeds that gain).",)
+  return Table(next(iter(runs.values()))[0].title, header, tuple(rows), notes)
 
 
 def format_value(value: float, metric: protocol.Metric, sign: bool = False) -> str:
@@ -160,6 +187,36 @@ def _scores(runs: Runs) -> dict[str, dict[str, list[evaluation_lib.Scores]]]:
 
 def _values(scores: Sequence[evaluation_lib.Scores], key: str) -> np.ndarray:
   return np.array([s.values[key] for s in scores if key in s.values], np.float64)
+
+
+def _columns(all_scores, metrics) -> list[tuple[str, str, protocol.Metric]]:
+  """(protocol, key, metric) of what is to be shown."""
+  columns = []
+  for protocol_name, scores in all_scores.items():
+    known = next(iter(scores.values()))[0].metrics
+    wanted = known if metrics is None else metrics.get(protocol_name, ())
+    unknown = [key for key in wanted if key not in known]
+    if unknown:
+      raise ValueError(
+        f"Protocol {protocol_name!r} has no metric {unknown}. It has: {list(known)}."
+      )
+    columns += [(protocol_name, key, known[key]) for key in wanted]
+  return columns
+
+
+def _gain(before: np.ndarray, after: np.ndarray, metric: protocol.Metric) -> Cell:
+  """Mean and spread of a seed's difference; a tone where it is larger than its spread."""
+  if not before.size or not after.size:
+    return Cell("n/a")
+  differences = after - before
+  mean, sd = float(differences.mean()), _sd(differences)
+  gains = differences > 0 if metric.higher_is_better else differences < 0
+  text = format_value(mean, metric, sign=True)
+  if differences.size > 1:
+    text += f" ± {format_value(sd, metric)} ({gains.sum()} of {gains.size})"
+  better = (mean > 0) == metric.higher_is_better
+  unclear = mean == 0 or (differences.size > 1 and abs(mean) <= sd)
+  return Cell(text, "unclear" if unclear else "better" if better else "worse")
 
 
 def _sd(values: np.ndarray) -> float:

@@ -154,3 +154,10 @@ def print_tables(results: dict, file: TextIO):
 def overview(results: dict, keys: dict[str, Sequence[str]] | None = None) -> list[tables.Table]:
   """Tables with a row for each arm, one for each data set; `keys` as for `tables.overview`."""
   return [tables.overview(runs, keys) for runs in tables.by_data_set(results).values()]
+
+
+def paired(
+  results: dict, pairs: Sequence[tuple[str, str]], keys: dict[str, Sequence[str]] | None = None
+) -> list[tables.Table]:
+  """Tables of what each second arm of a pair gains over the first within a seed; see `tables.paired`."""
+  return [tables.paired(runs, pairs, keys) for runs in tables.by_data_set(results).values()]

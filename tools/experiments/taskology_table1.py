@@ -35,6 +35,7 @@ _JOINT = "gin/streets/joint.gin"
 _APART = ("MASK = None", "SEGMENTATION_FLOW_WEIGHT = 0.0", "FLOW_SEGMENTATION_WEIGHT = 0.0")
 _A, _B, _C = "A depth, motion", "B segmentation", "C depth, motion; B frozen"
 _D, _E = "D segmentation; C frozen", "E all together"
+_PAIRS = ((_A, _C), (_A, _E), (_B, _D), (_B, _E))
 _KEYS = {
   "depth": ["scaled_abs_rel", "scaled_delta_1"],
   "segmentation": ["miou", "miou_movable", "miou_people", "miou_vehicles"],
@@ -113,8 +114,9 @@ def main(argv):
       sys.exit(error.exit_code)
     shown = [arm for arm in arms if arm.name != _START]
     compared.report(shown, seeds, "Table 1 of Taskology on streets")
-  tables = comparison.overview({arm.name: results[arm.name] for arm in shown}, _KEYS)
-  for table in tables:
+  found = {arm.name: results[arm.name] for arm in shown}
+  pairs = [(one, other) for one, other in _PAIRS if one in found and other in found]
+  for table in comparison.overview(found, _KEYS) + comparison.paired(found, pairs, _KEYS):
     print(f"\n{table_formats.markdown(table)}")
 
 

@@ -83,7 +83,10 @@ def main(argv):
       sys.exit(error.exit_code)
     shown = [arm for arm in arms if arm.start]
     compared.report(shown, seeds, "Table 2 of Taskology on sweeps")
-  for table in comparison.overview({arm.name: results[arm.name] for arm in shown}, _KEYS):
+  found = {arm.name: results[arm.name] for arm in shown}
+  names = list(found)
+  pairs = list(zip(names[::2], names[1::2], strict=True))  # alone, with flow
+  for table in comparison.overview(found, _KEYS) + comparison.paired(found, pairs, _KEYS):
     print(f"\n{table_formats.markdown(table)}")
 
 
