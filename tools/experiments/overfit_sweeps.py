@@ -5,7 +5,7 @@
 
 Trains on all labelled frames of the folder and evaluates on the same ones, without any augmentation: AP should come
 out above 90 %. KITTI's scans train detection alone; three sweeps of a DGP scene train detection and box flow in one
-network, with their consistency. Ends with 1 if AP stays below --least_ap.
+network, with their consistency in the second half. Ends with 1 if AP stays below --least_ap.
 """
 # bazel: deps=//tf_taskology:train //serving:model_server //gin:experiments
 
@@ -37,11 +37,11 @@ _BY_HEART = (
 
 def _fit(name, gin_files, bindings, mode):
   """Trains and evaluates; returns the AP in per cent."""
-  steps = f"STEPS = {_STEPS.value}"
+  steps = (f"STEPS = {_STEPS.value}", f"RAMP_BEGIN = {_STEPS.value // 2}")
   compared = comparison.Comparison(
     os.path.join(_WORK_DIR.value, name),
     gin_files,
-    [*bindings, *_BY_HEART, steps],
+    [*bindings, *_BY_HEART, *steps],
     options={"report_secs": 60.0},
   )
   compared.prepare()

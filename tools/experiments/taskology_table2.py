@@ -19,9 +19,9 @@ from tf_taskology.training import comparison, program, startup
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder of all runs.", required=True)
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Number of seeds: 0, 1, ....", lower_bound=1)
 _START_STEPS = flags.DEFINE_integer(
-  "start_steps", 1000, "Steps trained apart before the arms part.", lower_bound=1
+  "start_steps", 1200, "Steps trained apart before the arms part.", lower_bound=1
 )
-_STEPS = flags.DEFINE_integer("steps", 1700, "Step at which all arms end.", lower_bound=2)
+_STEPS = flags.DEFINE_integer("steps", 2000, "Step at which all arms end.", lower_bound=2)
 _SHARES = flags.DEFINE_list("shares", ["5", "20", "100"], "Percent of labels, e.g. 5,20.")
 _WITHHELD = flags.DEFINE_enum(
   "withheld", "samples", ["samples", "boxes"], "What the share is of: samples, or their vehicles."
