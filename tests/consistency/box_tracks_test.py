@@ -184,31 +184,6 @@ class BoxTracksTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(list(value(predictions, **settings).values()), [0, 0])
     self.assertGreater(value(predictions, teacher="surer")["class"], 0.8)
 
-  @parameterized.parameters("both", "surer")
-  def test_tracks_from_peaks_leave_out_what_lies_beside_a_vehicle(self, teacher):
-    predictions = planted()
-    truth = tracks()[:, :1, None, None, None, :2]
-    away = np.linalg.norm(truth - _ANCHORS.boxes()[..., :2], axis=-1)
-    peak = away == away.min(axis=(2, 3, 4), keepdims=True)
-    # The nearer, the surer.
-    far = np.pad(away, [[0, 0], [0, 2], [0, 0], [0, 0], [0, 0]])
-    predictions["box_logits"] = predictions["box_logits"] - far.astype(np.float32)
-    # Beside the peaks the flow is a cell off.
-    off = np.where(peak, 0.0, 0.8)[..., None, None] * np.float32([[1, 0, 0]] * 2)
-    flow = predictions["box_flow"]
-    predictions["box_flow"] = flow + tf.reshape(tf.cast(off, tf.float32), flow.shape)
-    settings = {"teacher": teacher, "stop_gradients": ["flow"]}
-    self.assertGreater(value(predictions, **settings)["residual"], 0.01)
-    with tf.GradientTape() as tape:
-      tape.watch(predictions["box_logits"])
-      found = value(predictions, starts="peaks", **settings)
-    self.assertAllClose(found["residual"], 0, atol=1e-6)
-    # Later frames' scores differ from the peaks', and only these count.
-    found_there = np.mean(tf.sigmoid(2.0 - away.min(axis=(1, 2, 3, 4))))
-    self.assertAllClose(found["class"], tf.sigmoid(2.0) - found_there, rtol=1e-5)
-    gradient = tape.gradient(found["class"], predictions["box_logits"])
-    self.assertEqual(tf.math.count_nonzero(gradient[:, 0]), peak.sum())
-
   def test_tracks_that_leave_the_grid_or_are_no_number_do_not_count(self):
     predictions = planted()
     for bad in (1000.0, 1e20, np.nan, np.inf):
@@ -237,7 +212,6 @@ class BoxTracksTest(tf.test.TestCase, parameterized.TestCase):
     ({"class_space": "odds"}, "class_space"),
     ({"angle_period": 1.0}, "angle_period"),
     ({"teacher": "older"}, "teacher"),
-    ({"starts": "boxes"}, "starts"),
     ({"stop_gradients": ["peer"]}, "stop_gradients"),
     ({"num_frames": 1}, "num_frames"),
     ({"weights": {"depth": 1.0}}, "does not read"),

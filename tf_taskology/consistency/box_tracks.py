@@ -13,7 +13,6 @@ STOP_GRADIENTS = ("source", "target", "flow")
 DISTANCES = {"l1": tf.abs, "l2": tf.square, "smooth_l1": anchor_losses.smooth_l1}
 CLASS_SPACES = {"probability": tf.sigmoid, "logit": tf.identity}
 TEACHERS = ("both", "surer")
-STARTS = ("anchors", "peaks")
 _ANGLE_PERIODS = (math.pi, 2 * math.pi)
 
 
@@ -53,7 +52,6 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     min_target_probability: float = 0.0,
     angle_period: float = math.pi,
     teacher: str = "both",
-    starts: str = "anchors",
     stop_gradients: Sequence[str] = (),
     as_printed: bool = False,
     name: str | None = None,
@@ -81,10 +79,6 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
         sweep then teaches the others, rather than being talked out of it. An anchor counts if the surer
         answer has at least `min_probability` and the other one `min_target_probability`, for class and
         residual alike: where the track leads to no vehicle, there is nothing to be taught.
-      starts: where tracks begin. "anchors": at all anchors that count, as printed. "peaks": only at those
-        that no other within a cell is surer than in the first frame. Labels teach residuals and flow where an
-        anchor overlaps a vehicle well; beside those the flow may lead a cell astray, draw boxes along, and
-        make them sure. Where labels teach well, that does harm.
       stop_gradients: what counts as constant: any of "source" (first frame's detections), "target"
         (later frames') and "flow".
       as_printed: the flow's part with the sign of the paper.
@@ -98,7 +92,6 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     _check("class_space", class_space, CLASS_SPACES)
     _check("angle_period", angle_period, _ANGLE_PERIODS)
     _check("teacher", teacher, TEACHERS)
-    _check("starts", starts, STARTS)
     for part in stop_gradients:
       _check("stop_gradients", part, STOP_GRADIENTS)
     if num_frames < 2 or num_classes < 1:
@@ -118,7 +111,6 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     self._min_target_probability = min_target_probability
     self._angle_period = angle_period
     self._surer_teaches = teacher == "surer"
-    self._peaks_only = starts == "peaks"
     self._constant = frozenset(stop_gradients)
     self._sign = -1.0 if as_printed else 1.0
 
@@ -144,14 +136,12 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
     logits = split(detection.BOX_LOGITS, self._num_frames, self._num_classes)
     residuals = split(detection.BOX_RESIDUALS, self._num_frames, boxes_lib.SIZE)
     flow = self._hold("flow", self._anchor_flow(predictions[box_flow.BOX_FLOW]))
-    starts = self._starts(logits[:, 0])
     sums = [[], []]
     for frame in range(1, self._num_frames):
       terms = self._along(
         (self._hold("source", logits[:, 0]), self._hold("source", residuals[:, 0])),
         (self._hold("target", logits[:, frame]), self._hold("target", residuals[:, frame])),
         flow[:, :, frame - 1],
-        starts,
       )
       for values, term in zip(sums, terms, strict=True):
         values.append(term)
@@ -169,7 +159,7 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
       flow = tf.repeat(flow, per_cell, axis=3)
     return tf.reshape(flow, [-1, self._anchors.count, later, 3])
 
-  def _along(self, source, target, flow, starts):
+  def _along(self, source, target, flow):
     """(values, mask) of the class and of the residual term: [batch, anchors] each."""
     finite = tf.reduce_all(tf.math.is_finite(flow), axis=-1)
     # Masking the loss is not enough: the gradient of what is not a number is none either.
@@ -185,7 +175,7 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
       source = tuple(tf.where(is_surer, tf.stop_gradient(part), part) for part in source)
       target = tuple(tf.where(is_surer, part, tf.stop_gradient(part)) for part in target)
       teaching, taught = tf.maximum(sureness, later_sureness), tf.minimum(sureness, later_sureness)
-    counted = starts & inside & finite & (teaching >= self._min_probability)
+    counted = inside & finite & (teaching >= self._min_probability)
     compared = counted & (taught >= self._min_target_probability)
     if self._surer_teaches:
       counted = compared
@@ -202,15 +192,6 @@ class BoxTracks(consistency_loss.ConsistencyLoss):
       (tf.reduce_sum(scores, axis=-1), as_mask(counted)),
       (tf.reduce_sum(self._distance(rest), axis=-1), as_mask(compared)),
     )
-
-  def _starts(self, logits):
-    """Where tracks may begin, [batch, anchors], of the first frame's logits [batch, anchors, classes]."""
-    best = tf.reduce_max(tf.stop_gradient(logits), axis=-1)
-    if not self._peaks_only:
-      return tf.ones_like(best, tf.bool)
-    best = tf.reshape(best, [-1, *self._anchors.shape])
-    around = tf.nn.max_pool2d(tf.reduce_max(best, axis=-1, keepdims=True), 3, 1, "SAME")
-    return tf.reshape(best >= around, [-1, self._anchors.count])
 
   def _landing(self, flow):
     """Where the flow leads: index of the anchor, metres of whole cells, whether in the grid."""
