@@ -23,6 +23,7 @@ _DGP = flags.DEFINE_string("dgp", None, "Folder of a DGP scene.")
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder of all runs.", required=True)
 _STEPS = flags.DEFINE_integer("steps", 1000, "Steps of training.", lower_bound=1)
 _BATCH = flags.DEFINE_integer("batch_size", 2, "Samples of KITTI a step.", lower_bound=1)
+_BINDINGS = flags.DEFINE_multi_string("gin_binding", [], "Gin binding, after all others.")
 _LEAST_AP = flags.DEFINE_float("least_ap", 90.0, "AP in per cent below which this fails.")
 
 _METRIC = "ap_3d_l1"
@@ -41,7 +42,7 @@ def _fit(name, gin_files, bindings, mode):
   compared = comparison.Comparison(
     os.path.join(_WORK_DIR.value, name),
     gin_files,
-    [*bindings, *_BY_HEART, steps],
+    [*bindings, *_BY_HEART, steps, *_BINDINGS.value],
     options={"report_secs": 60.0},
   )
   compared.prepare()
