@@ -5,7 +5,8 @@
 Prints a table, and as its last line one JSON object. The two sides take turns, so that a machine that
 speeds up or slows down meanwhile does so for both. Answers are decoded to numpy as trainers do it.
 Besides depth, the same network answers with 19 classes in the forms that a peer may send them in:
-what they cost is mostly a matter of bytes.
+what they cost is mostly a matter of bytes. Answers to several clients at once are also counted with
+one core for each, which suits them better than all cores for all.
 """
 
 # bazel: deps=:predict_client
@@ -31,6 +32,7 @@ _TURNS_SECONDS = 20.0  # no turn begins after that
 _LOCAL_SECONDS = 3.0
 _RATE_TURNS = 7
 _CLIENTS = 4
+_ONE_CORE = "--tensorflow_intra_op_parallelism=1"
 _CLASSES = 19
 _KINDS = ("logits", "logits_half", "logits_own_resolution", "labels")
 
@@ -144,16 +146,30 @@ def _measure(folder: str) -> dict:
     for kind, client in kinds.items():
       sides[kind] = lambda client=client: _decoded(client())
     times = served.milliseconds_in_turns(sides, _TURNS_SECONDS, _MOST_TURNS)
-    rates = {}
-    arguments = [f"--address={address}", f"--request={request_file}"]
-    for clients in (1, _CLIENTS):
-      rates[clients] = [
-        (_local_rate(local, clients), served.run_clients("predict_client", arguments, clients)[0])
-        for _ in range(_RATE_TURNS + 1)
-      ][1:]  # in the first, the server's memory grows to what so many clients need
+    rates = {
+      f"{clients}_clients": _rates(local, address, request_file, clients)
+      for clients in (1, _CLIENTS)
+    }
     sizes = {"request": len(request), "served": len(content())}
     sizes |= {kind: len(client()) for kind, client in kinds.items()}
-    return _report(times, rates, sizes)
+  one_core_folder = os.path.join(folder, "one_core")
+  os.makedirs(one_core_folder)
+  with served.server(one_core_folder, base_path, _ONE_CORE) as server:
+    name = f"{_CLIENTS}_clients_one_core_each"
+    rates[name] = _rates(local, server.address, request_file, _CLIENTS)
+  return _report(times, rates, sizes)
+
+
+def _rates(
+  local: Callable, address: str, request_file: str, clients: int
+) -> list[tuple[float, float]]:
+  """Calls per second in this process and of clients, as many in both, in turns."""
+  arguments = [f"--address={address}", f"--request={request_file}"]
+  turns = [
+    (_local_rate(local, clients), served.run_clients("predict_client", arguments, clients)[0])
+    for _ in range(_RATE_TURNS + 1)
+  ]
+  return turns[1:]  # in the first, the server's memory grows to what so many clients need
 
 
 def _report(times: dict, rates: dict, sizes: dict) -> dict:
@@ -173,16 +189,11 @@ def _report(times: dict, rates: dict, sizes: dict) -> dict:
   for name, values in times.items():
     report[f"{name}_p50_ms"] = round(p50[name], 2)
     report[f"{name}_p99_ms"] = round(float(np.percentile(values, 99)), 2)
-  for clients, turns in rates.items():
+  for name, turns in rates.items():
     ratios = [served_rate / local_rate for local_rate, served_rate in turns]
-    report[f"served_per_second_{clients}_clients"] = round(
-      statistics.median(r for _, r in turns), 1
-    )
-    report[f"throughput_ratio_{clients}_clients"] = round(statistics.median(ratios), 3)
-    report[f"throughput_ratio_{clients}_clients_range"] = [
-      round(min(ratios), 3),
-      round(max(ratios), 3),
-    ]
+    report[f"served_per_second_{name}"] = round(statistics.median(rate for _, rate in turns), 1)
+    report[f"throughput_ratio_{name}"] = round(statistics.median(ratios), 3)
+    report[f"throughput_ratio_{name}_range"] = [round(min(ratios), 3), round(max(ratios), 3)]
   report |= {f"{name}_bytes": size for name, size in sizes.items()}
   report["cpus"] = os.cpu_count()
   return report
