@@ -194,6 +194,27 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(boxed["rgb"], 0.5 * unmasked["rgb"])
     self.assertNotAllClose(boxed["rgb"], expected["rgb"])  # a box is more than the sphere
 
+  def test_what_fits_better_unmoved_is_left_out_where_it_is_movable(self):
+    predictions, inputs, _ = scene()
+    # The true motion is long: much of what it moves fits better where it was.
+    predictions["depth"] *= 1.3
+
+    def rgb(ignore_unmoved, movable):
+      loss = photometric.Photometric(
+        ignore_unmoved=ignore_unmoved,
+        mask="hard",
+        movable_classes=[1],
+        occlusion_tolerance=1.0,
+        jit_compile=False,
+      )
+      labels = {"segmentation": tf.cast(movable, tf.uint8)}
+      return loss(predictions, inputs, labels)["rgb"]
+
+    every, none = tf.ones_like(predictions["depth"]), tf.zeros_like(predictions["depth"])
+    self.assertLess(rgb(True, every), 0.95 * rgb(False, every))
+    self.assertAllClose(rgb("movable", every), rgb(True, every), rtol=1e-6)
+    self.assertAllClose(rgb("movable", none), rgb(False, none), rtol=1e-6)
+
   def test_stop_gradients(self):
     values, inputs = random_sample(5, batch=1)
     values["segmentation"] = tf.constant(np.random.RandomState(0).normal(size=[1, 2, 9, 12, 3]))
@@ -252,6 +273,8 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     ({"intrinsics": "unknown"}, "intrinsics"),
     ({"mask": "hard"}, "movable_classes"),
     ({"mask": "boxes", "object_motion": False}, "no use"),
+    ({"ignore_unmoved": "movable"}, "needs a mask"),
+    ({"ignore_unmoved": "sometimes"}, "ignore_unmoved must be"),
     ({"weights": {"normals": 1.0}}, "normals"),
     ({"occlusion_tolerance": -1.0}, "occlusion_tolerance"),
   )

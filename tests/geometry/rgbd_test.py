@@ -62,7 +62,8 @@ class RgbdTest(tf.test.TestCase, parameterized.TestCase):
     columns = tf.range(40, dtype=tf.float64)[tf.newaxis, tf.newaxis] + tf.zeros_like(depth)
     rows = tf.range(12, dtype=tf.float64)[tf.newaxis, :, tf.newaxis] + tf.zeros_like(depth)
     moved = motion_warp.Moved(columns + 3, rows, depth, columns < 37)
-    plain, ignoring = (
+    left = tf.cast(columns < 20, tf.float64)
+    plain, ignoring, on_the_right, on_the_left = (
       rgbd.compare(
         moved,
         tf.constant(first),
@@ -71,12 +72,15 @@ class RgbdTest(tf.test.TestCase, parameterized.TestCase):
         occlusion_tolerance=0.1,
         ignore_unmoved=ignored,
       )
-      for ignored in (False, True)
+      for ignored in (False, True, 1 - left, left)
     )
     self.assertGreater(float(plain.rgb), 0.05)
     self.assertLess(float(ignoring.rgb), 0.3 * float(plain.rgb))
     self.assertLess(float(ignoring.ssim), 0.4 * float(plain.ssim))
     self.assertAllEqual(ignoring.in_view, plain.in_view)
+    left_out = [plain.rgb - some.rgb for some in (ignoring, on_the_left, on_the_right)]
+    self.assertAllClose(left_out[0], left_out[1] + left_out[2], rtol=1e-12)
+    self.assertGreater(left_out[2], 4 * left_out[1])
 
   @parameterized.parameters(True, False)
   def test_cycles_equal_the_published_formulas(self, resampled):

@@ -168,6 +168,8 @@ class Directions:
     image, other_image: [n, height, width, 3] and [n, H, W, 3] float in 0..1; see `views.Pair`.
     depth, other_depth: [n, height, width] metres, of source and target frame.
     rotation: [n, 3, 3]; translation: [n, height, width, 3] metres, the camera's and the objects'.
+    movable: [n, height, width, 1] in 0..1, where the source frames may move by themselves; None
+      where all may.
     residual: [n, height, width, 3], the objects' part after the mask; None without object motion.
     moved: `motion_warp.Moved`, the source frames' pixels in the target frames.
   """
@@ -194,7 +196,8 @@ class Directions:
       self.other_depth = tf.stop_gradient(self.other_depth)
     intrinsics = self._intrinsics(read, image.shape[2:4], dtype)
     self.rotation, translation = self._ego_motion(read, dtype)
-    self.residual = self._residual(read, "mask" in constant)
+    self.movable = self._movable(read, depth.dtype, "mask" in constant)
+    self.residual = self._residual(read)
     self.translation = tf.broadcast_to(translation, tf.concat([tf.shape(self.depth), [3]], axis=0))
     if self.residual is not None:
       self.translation += self.residual
@@ -252,18 +255,21 @@ class Directions:
     translation = self._whole_frame(read[motion.TRANSLATION])
     return rotation, translation[:, tf.newaxis, tf.newaxis]
 
-  def _residual(self, read, constant_mask):
+  def _residual(self, read):
     if not self._reading.object_motion:
       return None
     field = self.of_pairs(read[motion.MOTION_FIELD]) * self._reading.interval
+    return field if self.movable is None else field * self.movable
+
+  def _movable(self, read, dtype, constant):
     mask = self._mask(read)
     if mask is None:
-      return field
-    mask = tf.cast(mask, field.dtype)
-    return field * (tf.stop_gradient(mask) if constant_mask else mask)
+      return None
+    mask = tf.cast(mask, dtype)
+    return tf.stop_gradient(mask) if constant else mask
 
   def _mask(self, read):
-    """[n, height, width, 1]: where the source frames may move by themselves."""
+    """`movable`, as it is read."""
     reading = self._reading
     if reading.mask is None:
       return None

@@ -10,6 +10,7 @@ from tf_taskology.geometry import image_similarity, motion_fields, rgbd
 
 # Logarithm of the factor by which a batch's mean depth may be off without being drawn back.
 _SCALE_FREEDOM = math.log(2.0)
+_MOVABLE = "movable"
 
 
 class Photometric(flow_relation.FlowRelation):
@@ -47,7 +48,7 @@ class Photometric(flow_relation.FlowRelation):
     term_weights: Mapping[str, float] | None = None,
     stop_gradients: Sequence[str] | None = None,
     occlusion_tolerance: float = 0.0,
-    ignore_unmoved: bool = False,
+    ignore_unmoved: bool | str = False,
     mean_depth: float = 10.0,
     **arguments,
   ):
@@ -68,7 +69,8 @@ class Photometric(flow_relation.FlowRelation):
         by up to this share of its depth; published: 0.
       ignore_unmoved: colours count only where moving a pixel explains them better than leaving it in
         its place, which leaves out what drives as fast as the camera; see `rgbd.compare`. Motion must
-        be good by then: else nothing is explained, and all is left out.
+        be good by then: else nothing is explained, and all is left out. "movable" asks this only of
+        what `mask` says is movable; all else counts, and it can hold from the beginning.
       mean_depth: metres, of the term `scale`.
       **arguments: what is read and how, `jit_compile` and `name`: see `FlowRelation`. The published
         samples have the frames (0, 1, 2) (DVW) and (0, 1).
@@ -92,9 +94,17 @@ class Photometric(flow_relation.FlowRelation):
       stop_gradients = self._preset.stop_gradients
     if not mean_depth > 0:
       raise ValueError(f"Photometric.mean_depth must be > 0 metres. Received: {mean_depth!r}.")
+    if ignore_unmoved not in (False, True, _MOVABLE):
+      raise ValueError(
+        f"Photometric.ignore_unmoved must be False, True or {_MOVABLE!r}. Received: {ignore_unmoved!r}."
+      )
     self._mean_depth = mean_depth
     self._ignore_unmoved = ignore_unmoved
     super().__init__(weights, labelled_weights, stop_gradients, occlusion_tolerance, **arguments)
+    if ignore_unmoved == _MOVABLE and self._reading.mask is None:
+      raise ValueError(
+        f"Photometric.ignore_unmoved={_MOVABLE!r} needs a mask that says what is movable; mask is None."
+      )
 
   def _compute(self, read, directions):
     compared = rgbd.compare(
@@ -104,7 +114,7 @@ class Photometric(flow_relation.FlowRelation):
       directions.other_depth,
       directions.stride,
       self._occlusion_tolerance,
-      self._ignore_unmoved,
+      self._ignored(directions),
     )
     terms = {"rgb": compared.rgb, "ssim": compared.ssim, "depth": compared.depth}
     if self._reading.ego_motion == "learned":
@@ -121,6 +131,13 @@ class Photometric(flow_relation.FlowRelation):
       for name in photometric_presets.TERMS
       if name in terms and self._term_weights[name]
     }
+
+  def _ignored(self, directions):
+    """Where what fits better unmoved does not count, see `rgbd.compare`."""
+    if self._ignore_unmoved != _MOVABLE:
+      return self._ignore_unmoved
+    # Constant, or segmentation could call movable what does not fit.
+    return tf.stop_gradient(directions.movable[..., 0])
 
   def _cycles(self, directions, in_view):
     reverse_rotation = directions.reversed(directions.rotation)

@@ -33,7 +33,7 @@ def compare(
   target_depth: tf.Tensor,
   stride: int = 1,
   occlusion_tolerance: float = 0.0,
-  ignore_unmoved: bool = False,
+  ignore_unmoved: tf.Tensor | bool = False,
 ) -> Comparison:
   """The RGBD consistency of Depth from Videos in the Wild and of DML; Taskology eq. 3 sums it up.
 
@@ -50,7 +50,8 @@ def compare(
     occlusion_tolerance: a pixel also counts if it lies behind by up to this share of the depth.
     ignore_unmoved: a pixel counts for `rgb` and `ssim` only where its colour fits better than that
       of the same pixel of the target frame, unmoved: what keeps its place in the image, as what
-      drives ahead does, would else seem infinitely far away (Godard et al. 2019, section 3.3).
+      drives ahead does, would else seem infinitely far away (Godard et al. 2019, section 3.3). A
+      tensor, [batch, height, width] in 0..1, says how far this holds of each pixel.
 
   Returns:
     `Comparison`.
@@ -62,13 +63,14 @@ def compare(
   planes = tf.transpose(image, [0, 3, 1, 2])
   error = tf.abs(colours - planes)
   counted = in_view
-  if ignore_unmoved:
-    counted *= _is_better_moved(error, planes, target_image)
+  if ignores := ignore_unmoved is not False:
+    share = tf.cast(ignore_unmoved, error.dtype)
+    counted *= 1 - share * (1 - _is_better_moved(error, planes, target_image))
   rgb = tf.reduce_mean(error * counted[:, tf.newaxis])
   difference = seen_depth - moved.depth
   depth = tf.reduce_mean(tf.abs(difference) * in_view)
   proximity = _proximity(tf.stop_gradient(difference), moved.visible, in_view)
-  windows = proximity * counted if ignore_unmoved else proximity
+  windows = proximity * counted if ignores else proximity
   ssim = image_similarity.weighted_ssim_loss(colours, planes, windows[:, tf.newaxis])
   return Comparison(rgb, ssim, depth, in_view, proximity)
 

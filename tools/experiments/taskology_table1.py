@@ -32,7 +32,12 @@ _SPLIT = flags.DEFINE_string(
 
 _START = "start"
 _JOINT = "gin/streets/joint.gin"
-_APART = ("MASK = None", "SEGMENTATION_FLOW_WEIGHT = 0.0", "FLOW_SEGMENTATION_WEIGHT = 0.0")
+_APART = (
+  "MASK = None",
+  "DEPTH_IGNORES_UNMOVED = False",
+  "SEGMENTATION_FLOW_WEIGHT = 0.0",
+  "FLOW_SEGMENTATION_WEIGHT = 0.0",
+)
 _A, _B, _C = "A depth, motion", "B segmentation", "C depth, motion; B frozen"
 _D, _E = "D segmentation; C frozen", "E all together"
 _PAIRS = ((_A, _C), (_A, _E), (_B, _D), (_B, _E))
