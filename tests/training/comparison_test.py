@@ -1,10 +1,12 @@
 """Comparisons of settings: what each run is told."""
 
 import os
+import types
 
 from absl.testing import absltest
 
-from tf_taskology.training import comparison, launcher
+from tf_taskology.evaluation import evaluation, evaluator
+from tf_taskology.training import comparison, config, launcher
 
 _START = comparison.Arm("start", "distributed", ("STEPS = 5",), ("joint.gin",))
 _TEACHER = comparison.Arm("a teacher", "isolated", (), ("b.gin",), start="start")
@@ -62,6 +64,34 @@ class ComparisonTest(absltest.TestCase):
     self.exit_code = 0
     self.compared.train(_START, 0)
     self.assertLen(self.launched, 2)
+
+  def test_evaluation_of_another_split_or_of_few_samples_is_made_again(self):
+    folder = self.compared.train(_START, 0)
+    source = types.SimpleNamespace(num_samples={"test": 7, "validation": 5}.get)
+    specs = [types.SimpleNamespace(name="rooms", split="test", source=source, max_samples=None)]
+    collective = types.SimpleNamespace(evaluation=specs)
+    made = []
+
+    def evaluate(work_dir, unused_specs, unused_split):
+      made.append(work_dir)
+      evaluations = [self._evaluation("test", 7)]
+      evaluation.write(work_dir, evaluations)
+      return evaluations
+
+    patch = absltest.mock.patch.object
+    with (
+      patch(evaluator, "evaluate_run", evaluate),
+      patch(config, "parse", return_value=collective),
+    ):
+      for split, samples in (("validation", 5), ("test", 3)):
+        evaluation.write(folder, [self._evaluation(split, samples)])
+        for _ in range(2):
+          found = self.compared.evaluate(_START, 0)
+          self.assertEqual([(e.split, e.num_samples) for e in found], [("test", 7)])
+    self.assertLen(made, 2)
+
+  def _evaluation(self, split, num_samples):
+    return evaluation.Evaluation("rooms", split, {"depth": 5}, num_samples, {})
 
 
 if __name__ == "__main__":

@@ -107,14 +107,26 @@ class Comparison:
     return work_dir
 
   def evaluate(self, arm: Arm, seed: int) -> list[evaluation.Evaluation]:
-    """Evaluates a trained arm, unless that is done."""
+    """Evaluates a trained arm, unless that is done, on all samples of the same split."""
     work_dir = self.run_dir(arm, seed)
-    found = evaluation.read(work_dir)
-    if found:
+    collective = config.parse([os.path.join(work_dir, "config.gin")])
+    evaluations = evaluation.read(work_dir)
+    found = [self._made(spec, evaluations) for spec in collective.evaluation]
+    if all(found):
       return found
     self._say(f"Evaluating {arm.name}, seed {seed}.")
-    collective = config.parse([os.path.join(work_dir, "config.gin")])
     return evaluator.evaluate_run(work_dir, collective.evaluation, self._split)
+
+  def _made(self, spec, evaluations) -> evaluation.Evaluation | None:
+    """What `spec` asks for, of all samples, among evaluations that anybody may have made."""
+    split = self._split or spec.split
+    samples = spec.source.num_samples(split)
+    samples = min(samples, spec.max_samples or samples)
+    for made in evaluations:
+      is_complete = made.num_samples >= samples or not made.versions
+      if (made.name, made.split) == (spec.name, split) and is_complete:
+        return made
+    return None
 
   def run(
     self, arms: Sequence[Arm], seeds: Sequence[int]
