@@ -19,9 +19,9 @@ from tf_taskology.training import comparison, program, startup
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Folder of all runs.", required=True)
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Number of seeds: 0, 1, ....", lower_bound=1)
 _START_STEPS = flags.DEFINE_integer(
-  "start_steps", 2000, "Steps trained before the arms part; 0: each from scratch.", lower_bound=0
+  "start_steps", 1200, "Steps trained before the arms part; 0: each from scratch.", lower_bound=0
 )
-_STEPS = flags.DEFINE_integer("steps", 6000, "Step at which all arms end.", lower_bound=2)
+_STEPS = flags.DEFINE_integer("steps", 2000, "Step at which all arms end.", lower_bound=2)
 _ARMS = flags.DEFINE_list(
   "arms", None, "Only these, by letter, and those they need; all by default."
 )
