@@ -124,7 +124,9 @@ class TransportTest(tf.test.TestCase):
     server_process.wait_for(lambda: "serving HTTP" in server.log, "the ports")
     port = re.search(r"serving gRPC on \[::1\]:(\d+) ", server.log)[1]
     channel = grpc.insecure_channel(f"[::1]:{port}")
-    grpc.channel_ready_future(channel).result(server_process.WAIT_SECONDS)
+    check = channel.unary_unary("/grpc.health.v1.Health/Check")
+    answer = check(b"", timeout=server_process.CALL_SECONDS, wait_for_ready=True)
+    self.assertEqual(answer, b"\x08\x01")  # SERVING
     channel.close()
 
   def test_tensor_content_on_request(self):

@@ -5,7 +5,7 @@ import types
 
 from absl.testing import absltest
 
-from tf_taskology.evaluation import evaluation, evaluator
+from tf_taskology.evaluation import evaluation, evaluator, exports
 from tf_taskology.training import comparison, config, launcher
 
 _START = comparison.Arm("start", "distributed", ("STEPS = 5",), ("joint.gin",))
@@ -65,8 +65,9 @@ class ComparisonTest(absltest.TestCase):
     self.compared.train(_START, 0)
     self.assertLen(self.launched, 2)
 
-  def test_evaluation_of_another_split_or_of_few_samples_is_made_again(self):
+  def test_evaluation_of_another_split_version_or_of_few_samples_is_made_again(self):
     folder = self.compared.train(_START, 0)
+    newest = {"depth": exports.Export("depth", 5, folder)}
     source = types.SimpleNamespace(num_samples={"test": 7, "validation": 5}.get)
     specs = [types.SimpleNamespace(name="rooms", split="test", source=source, max_samples=None)]
     collective = types.SimpleNamespace(evaluation=specs)
@@ -82,16 +83,18 @@ class ComparisonTest(absltest.TestCase):
     with (
       patch(evaluator, "evaluate_run", evaluate),
       patch(config, "parse", return_value=collective),
+      patch(exports, "newest", return_value=newest),
     ):
-      for split, samples in (("validation", 5), ("test", 3)):
-        evaluation.write(folder, [self._evaluation(split, samples)])
+      for split, samples, version in (("validation", 5, 5), ("test", 3, 5), ("test", 7, 4)):
+        evaluation.write(folder, [self._evaluation(split, samples, version)])
         for _ in range(2):
           found = self.compared.evaluate(_START, 0)
           self.assertEqual([(e.split, e.num_samples) for e in found], [("test", 7)])
-    self.assertLen(made, 2)
+          self.assertEqual(found[0].versions, {"depth": 5})
+    self.assertLen(made, 3)
 
-  def _evaluation(self, split, num_samples):
-    return evaluation.Evaluation("rooms", split, {"depth": 5}, num_samples, {})
+  def _evaluation(self, split, num_samples, version=5):
+    return evaluation.Evaluation("rooms", split, {"depth": version}, num_samples, {})
 
 
 if __name__ == "__main__":

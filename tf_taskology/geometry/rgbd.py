@@ -51,7 +51,8 @@ def compare(
     ignore_unmoved: a pixel counts for `rgb` and `ssim` only where its colour fits better than that
       of the same pixel of the target frame, unmoved: what keeps its place in the image, as what
       drives ahead does, would else seem infinitely far away (Godard et al. 2019, section 3.3). A
-      tensor, [batch, height, width] in 0..1, says how far this holds of each pixel.
+      tensor, [batch, height, width] in 0..1, says how far this holds of each pixel. Unless it is
+      False, windows of `ssim` also count only where in view.
 
   Returns:
     `Comparison`.

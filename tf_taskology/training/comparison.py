@@ -6,7 +6,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
-from tf_taskology.evaluation import evaluation, evaluator, report, table_formats, tables
+from tf_taskology.evaluation import (
+  evaluation,
+  evaluator,
+  exports,
+  report,
+  table_formats,
+  tables,
+)
 from tf_taskology.training import commands, config, launcher, work_folder
 
 
@@ -107,10 +114,11 @@ class Comparison:
     return work_dir
 
   def evaluate(self, arm: Arm, seed: int) -> list[evaluation.Evaluation]:
-    """Evaluates a trained arm, unless that is done, on all samples of the same split."""
+    """Evaluates a trained arm, unless that is done: its last versions, all samples, the same split."""
     work_dir = self.run_dir(arm, seed)
     collective = config.parse([os.path.join(work_dir, "config.gin")])
-    evaluations = evaluation.read(work_dir)
+    newest = {name: export.version for name, export in exports.newest(work_dir).items()}
+    evaluations = [e for e in evaluation.read(work_dir) if e.versions.items() <= newest.items()]
     found = [self._made(spec, evaluations) for spec in collective.evaluation]
     if all(found):
       return found
