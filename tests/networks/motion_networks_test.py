@@ -17,6 +17,7 @@ _NETWORKS = {
     first_field="translation", align_corners=False, width=4
   ),
   "compact": lambda: compact_motion.CompactMotion(),
+  "second look": lambda: compact_motion.CompactMotion(focal=0.6),
 }
 
 
@@ -31,7 +32,7 @@ class MotionNetworksTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(count(model), 44_180_049)
     self.assertEqual(model.output_shape["motion"], (None, 128, 416, 13))
 
-  @parameterized.parameters("dml", "compact")
+  @parameterized.parameters("dml", "compact", "second look")
   def test_training_reduces_the_loss_and_keeps_scales_above_the_minimum(self, name):
     tf.keras.utils.set_random_seed(0)
     task = motion.Motion(learn_intrinsics=True)
@@ -77,6 +78,19 @@ class MotionNetworksTest(tf.test.TestCase, parameterized.TestCase):
     rigid = _NETWORKS[name]()([motion.Motion(object_motion=False)], _SIZE)
     self.assertEqual(rigid.output_shape["motion"], (None, 1, 1, 6))
 
+  def test_the_second_look_changes_nothing_at_first(self):
+    tf.keras.utils.set_random_seed(0)
+    first = _NETWORKS["compact"]()([motion.Motion()], _SIZE)
+    second = _NETWORKS["second look"]()([motion.Motion()], _SIZE)
+    weights = {variable.name: variable for variable in first.trainable_variables}
+    added = [v for v in second.trainable_variables if v.name not in weights]
+    self.assertLen(added, 3)
+    for variable in second.trainable_variables:
+      if variable.name in weights:
+        variable.assign(weights[variable.name])
+    pair = tf.random.stateless_uniform((2, *_SIZE, 6), (5, 6), maxval=255.0)
+    self.assertAllClose(first(pair)["motion"], second(pair)["motion"])
+
   def test_order_of_frames_matters(self):
     model = compact_motion.CompactMotion()([motion.Motion()], _SIZE)
     pair = tf.random.stateless_uniform((1, *_SIZE, 6), (1, 2), maxval=255.0)
@@ -101,6 +115,8 @@ class MotionNetworksTest(tf.test.TestCase, parameterized.TestCase):
       motion_from_video.MotionFromVideo(first_field="zero")
     with self.assertRaisesRegex(ValueError, "channels_per_frame"):
       compact_motion.CompactMotion(channels_per_frame=5)
+    with self.assertRaisesRegex(ValueError, "focal"):
+      compact_motion.CompactMotion(focal=0.0)
 
 
 if __name__ == "__main__":

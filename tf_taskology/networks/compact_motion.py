@@ -4,16 +4,19 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_taskology.networks import cost_volume, layers, motion_heads
+from tf_taskology.networks import cost_volume, layers, motion_heads, second_look
 
 _CELL = 16  # pixels
+# Of thousands of numbers around 1: as they are, Adam's first steps would throw the motion out of view.
+_DAMPING = 0.05
 
 
 class CompactMotion:
   """Builds convolutions of both frames down to a coarse level, joined by where patches went.
 
   How patches moved (`cost_volume.PatchMatches`) is averaged over cells of 16 pixels, and read cell by
-  cell, not as a mean over all: driving ahead moves left and right in opposite directions.
+  cell, not as a mean over all: driving ahead moves left and right in opposite directions. If `focal` is given, a second
+  look, with the second frame turned back by the rotation found (`second_look.TurnedShifts`), corrects both.
 
   Args:
     channels: of strides 2, 4, ...; the image size must be a multiple of the largest.
@@ -24,6 +27,7 @@ class CompactMotion:
     output_stride: 2, 4, ...: the field's (x, y) is at image pixel (s x, s y).
     channels_per_frame: 3, or 4 if depth follows the colours.
     burn_in_calls: see `motion_heads.BurnIn`; 0 for none.
+    focal: focal length in image widths, roughly, for a second look; None: no second look.
     scales: of rotations (radians) and translations (metres): what a last layer of ones means.
     input_scaling: "unit" or as `layers.ScaleImage`.
     name: of the Keras model.
@@ -42,6 +46,7 @@ class CompactMotion:
     output_stride: int = 2,
     channels_per_frame: int = 3,
     burn_in_calls: int = 0,
+    focal: float | None = None,
     scales: Sequence[float] = (0.01, 0.3),
     input_scaling: str = "fixed",
     name: str = "compact_motion",
@@ -51,6 +56,8 @@ class CompactMotion:
         "CompactMotion: match_strides must be some of 4, 8, 16, and channels at least 4, "
         f"got {tuple(match_strides)} and {tuple(channels)}."
       )
+    if focal is not None and not focal > 0:
+      raise ValueError(f"CompactMotion: focal must be > 0 image widths or None, got {focal}.")
     self._channels = tuple(channels)
     self._match_strides = tuple(match_strides)
     self._radius = radius
@@ -61,6 +68,7 @@ class CompactMotion:
     )
     self._channels_per_frame = motion_heads.check_channels("CompactMotion", channels_per_frame)
     self._burn_in_calls = burn_in_calls
+    self._focal = focal
     self._scales = tuple(scales)
     self._input_scaling = input_scaling
     self._name = name
@@ -91,9 +99,13 @@ class CompactMotion:
     features = self._features(x, matches)
     bottleneck = self._whole(features[-1], matches)
     field = self._field(features) if task.object_motion else None
+    motion, rotation, translation = motion_heads.ego_motion(bottleneck)
+    if self._focal is not None:
+      rotation, translation = self._second_look(image, motion, rotation)
     raw = motion_heads.join(
       task,
-      *motion_heads.ego_motion(bottleneck)[1:],
+      rotation,
+      translation,
       field,
       bottleneck,
       [side // self._output_stride for side in size],
@@ -121,14 +133,33 @@ class CompactMotion:
     for stride, matched in matches.items():
       cell = _CELL // stride
       matched = tf.keras.layers.AveragePooling2D(cell, name=f"cells{stride}")(matched)
-      # Thousands of numbers around 1: as they are, Adam's first steps would throw the motion out of view.
-      matched = tf.keras.layers.Rescaling(0.05, -0.05, name=f"cells{stride}_scaled")(matched)
+      matched = tf.keras.layers.Rescaling(_DAMPING, -_DAMPING, name=f"cells{stride}_scaled")(
+        matched
+      )
       parts.append(matched)
     parts = [tf.keras.layers.Flatten(name=f"flat{i}")(part) for i, part in enumerate(parts)]
     x = tf.keras.layers.Concatenate(name="whole")(parts)
     # Units of ReLU die here in the first steps, when no motion is the best guess.
     x = tf.keras.layers.Dense(self._bottleneck_channels, activation="elu", name="bottleneck")(x)
     return tf.keras.layers.Reshape((1, 1, -1), name="bottleneck_pixel")(x)
+
+  def _second_look(self, image, motion, rotation):
+    """Rotation and translation, [N, 1, 1, 3] each before scaling, from a first guess of both."""
+    angles = tf.keras.layers.Rescaling(self._scales[0], dtype="float32", name="angles")(rotation)
+    shifts = second_look.TurnedShifts(self._focal, _CELL, name="turned_shifts")([image, angles])
+    x = tf.keras.layers.Rescaling(_DAMPING, name="shifts_scaled")(shifts)
+    x = tf.keras.layers.Flatten(name="flat_shifts")(x)
+    x = tf.keras.layers.Concatenate(name="second_whole")(
+      [x, tf.keras.layers.Flatten(name="first_guess")(motion)]
+    )
+    x = tf.keras.layers.Dense(
+      self._bottleneck_channels, activation="elu", name="second_bottleneck"
+    )(x)
+    # Zeros: the first guess stands until there is a reason.
+    x = tf.keras.layers.Dense(6, kernel_initializer="zeros", use_bias=False, name="correction")(x)
+    x = tf.keras.layers.Reshape((1, 1, 6), name="correction_pixel")(x)
+    x = tf.keras.layers.Add(name="corrected")([motion, x])
+    return motion_heads.Halves(name="corrected_parts")(x)
 
   def _field(self, features):
     level = len(features)
