@@ -14,12 +14,15 @@ _NOISE = 1e-4  # added to mean squared slopes, for pictures of standard deviatio
 class TurnedShifts(tf.keras.layers.Layer):
   """(pair [N, H, W, 2 C], angles [N, 1, 1, 3]) -> [N, H / cell, W / cell, 5 scales]: how both pictures still differ.
 
-  The first three channels of each picture are its colours. The second picture is turned back by the angles (the rotation from the first camera's frame to the second's, see
-  `geometry.rotations`). Of what remains, each cell finds the shift by least squares over brightness (Lucas and Kanade
-  1981), of the pictures' means over s x s pixels for each scale s: 5 numbers, the shift (x, y) in pixels, within 2 s,
-  slopes (x, y), which say how sure it is, and what it does not explain. Patch matches find large shifts to a fraction of
-  their stride; this finds small ones to hundredths of a pixel. On pairs of streets it halves the error of the camera's
-  rotation. Pictures are first made alike in brightness and contrast. There are no weights and no gradients.
+  The first three channels of each picture are its colours. The second picture is turned back by the angles (the
+  rotation from the first camera's frame to the second's, see `geometry.rotations`). Of what remains, each cell finds
+  the shift by least squares over brightness (Lucas and Kanade 1981), of the pictures' means over s x s pixels for each
+  scale s. It gives 5 numbers: the shift (x, y) in pixels, within 2 s; the slopes (x, y), which say how sure it is; and
+  what it does not explain. Patch matches find large shifts to a fraction of their stride, this finds small ones to a
+  tenth of a pixel. Pictures are first made alike in brightness and contrast. There are no weights and no gradients.
+
+  Trained with true motion on pairs of streets (1200 steps of 16), the second look takes the error of rotations of
+  other pairs from 0.20 to 0.12 degrees.
 
   Args:
     focal: focal length in picture widths; roughly right is enough, as what is left tells of the rest.
