@@ -56,9 +56,8 @@ class SecondLookTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(((0.0, 0.06, 0.0),), ((0.02, -0.05, 0.03),))
   def test_nothing_is_left_of_a_turn_that_is_known(self, angles):
     second = picture(*seen_after(angles))
-    rest = looked_at(second, angles)[
-      1:-1, 1:-1, :, :2
-    ]  # what is at the edge is not in both pictures
+    # What is at the edge is not in both pictures.
+    rest = looked_at(second, angles)[1:-1, 1:-1, :, :2]
     self.assertLess(np.abs(rest).max(), 0.25)
     self.assertLess(np.abs(rest).mean(), 0.08)
     self.assertGreater(np.abs(looked_at(second)[..., 2, :2]).mean(), 1.0)

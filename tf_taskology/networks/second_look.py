@@ -21,9 +21,6 @@ class TurnedShifts(tf.keras.layers.Layer):
   what it does not explain. Patch matches find large shifts to a fraction of their stride, this finds small ones to a
   tenth of a pixel. Pictures are first made alike in brightness and contrast. There are no weights and no gradients.
 
-  Trained with true motion on pairs of streets (1200 steps of 16), the second look takes the error of rotations of
-  other pairs from 0.20 to 0.12 degrees.
-
   Args:
     focal: focal length in picture widths; roughly right is enough, as what is left tells of the rest.
     cell: pixels, a divisor of the pictures' height and width.
@@ -62,18 +59,17 @@ def _standardized(picture):
 def _turned(picture, angles, focal):
   """`picture` as the first camera sees it if only `angles` lie between both, and 1 where it does [N, H, W, 1]."""
   height, width = picture.shape[1:3]
-  middle, length = ((width - 1) / 2, (height - 1) / 2), focal * width
-  columns = (tf.range(width, dtype=tf.float32) - middle[0]) / length
-  rows = (tf.range(height, dtype=tf.float32) - middle[1]) / length
-  x, y = tf.meshgrid(columns, rows)
-  rays = tf.stack([x, y, tf.ones_like(x)])
-  x, y, z = tf.unstack(tf.einsum("nij,jhw->inhw", rotations.matrix_from_angles(angles), rays))
-  z = tf.maximum(z, 0.1)
-  x, y = x / z * length + middle[0], y / z * length + middle[1]
-  clipped_x, clipped_y = tf.clip_by_value(x, 0, width - 1), tf.clip_by_value(y, 0, height - 1)
-  seen = tf.cast((x == clipped_x) & (y == clipped_y), tf.float32)[..., tf.newaxis]
-  sampled = motion_warp.sample(picture, clipped_x, clipped_y)
-  return tf.transpose(sampled, [0, 2, 3, 1]), seen
+  length = focal * width
+  camera = [[length, 0.0, (width - 1) / 2], [0.0, length, (height - 1) / 2], [0.0, 0.0, 1.0]]
+  rotation = rotations.matrix_from_angles(angles)
+  moved = motion_warp.move(
+    tf.ones_like(picture[..., 0]),
+    rotation,
+    tf.zeros([1, 1, 1, 3]),
+    tf.broadcast_to(tf.constant(camera), tf.shape(rotation)),
+  )
+  sampled = tf.transpose(motion_warp.sample(picture, moved.x, moved.y), [0, 2, 3, 1])
+  return sampled, tf.cast(moved.visible, tf.float32)[..., tf.newaxis]
 
 
 def _shifts(first, second, seen, scale, cell):
