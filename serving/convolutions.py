@@ -6,33 +6,49 @@ it does to images, as soon as a client forgets the batch. So for these signature
 `serving.tensor_reading` is stricter than for others.
 """
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-_CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2d")  # with their gradients
+# Operations, with their gradients, and the dimensions of what they take.
+_CONVOLUTIONS = {"Conv2D": 4, "Conv3D": 5, "DepthwiseConv2d": 4}
+_ANY_CONVOLUTION = re.compile("|".join(_CONVOLUTIONS).encode())
+# A larger graph is a frozen one with its weights, which would take as much memory again to look at.
+_MOST_GRAPH_BYTES = 64 << 20
 
 
-def convolving(
-  graph: bytes, signatures: Mapping[str, meta_graph_pb2.SignatureDef]
-) -> frozenset[str]:
-  """The names of the signatures whose outputs depend on a convolution.
+def ranks(
+  graph: bytes | memoryview, signatures: Mapping[str, meta_graph_pb2.SignatureDef]
+) -> dict[str, int]:
+  """The dimensions that the convolutions take on which a signature's outputs depend; the most of them.
 
   Args:
-    graph: a serialized GraphDef, with the functions that its nodes call.
+    graph: a serialized GraphDef, with the functions that its nodes call. In one over 64 MiB, every
+      signature is taken to depend on every convolution.
     signatures: by name.
+
+  Returns:
+    Only signatures with convolutions, by name; none if TensorFlow reports their errors instead, for
+    the environment variable TF_ENABLE_ONEDNN_OPTS says that they are not oneDNN's.
   """
-  if not any(name.encode() in graph for name in _CONVOLUTIONS):
-    return frozenset()
+  if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("0", "false"):
+    return {}
+  found = {match.decode() for match in _ANY_CONVOLUTION.findall(graph)}
+  if not found:
+    return {}
+  if len(graph) > _MOST_GRAPH_BYTES:
+    return dict.fromkeys(signatures, max(_CONVOLUTIONS[name] for name in found))
   parsed = graph_pb2.GraphDef.FromString(graph)
   functions = _Functions(parsed.library)
   nodes = {node.name: node for node in parsed.node}
-  return frozenset(
-    name
+  most = {
+    name: max(map(functions.rank, _reached(nodes, signature)), default=0)
     for name, signature in signatures.items()
-    if any(map(functions.convolves, _reached(nodes, signature)))
-  )
+  }
+  return {name: rank for name, rank in most.items() if rank}
 
 
 class _Functions:
@@ -40,11 +56,12 @@ class _Functions:
 
   def __init__(self, library):
     self._bodies = {function.signature.name: function.node_def for function in library.function}
-    self._known: dict[str, bool] = {}
+    self._known: dict[str, int] = {}
 
-  def convolves(self, node: node_def_pb2.NodeDef) -> bool:
-    """Whether a node is a convolution or calls a function that has one."""
-    return node.op.startswith(_CONVOLUTIONS) or any(map(self._has_convolution, self._called(node)))
+  def rank(self, node: node_def_pb2.NodeDef) -> int:
+    """The most dimensions that the convolutions of a node, or of what it calls, take; 0 without any."""
+    own = [rank for name, rank in _CONVOLUTIONS.items() if node.op.startswith(name)]
+    return max([*own, *map(self._rank_of_function, self._called(node))], default=0)
 
   def _called(self, node: node_def_pb2.NodeDef) -> Iterable[str]:
     if node.op in self._bodies:
@@ -56,10 +73,10 @@ class _Functions:
       elif kind == "list":
         yield from (function.name for function in value.list.func)
 
-  def _has_convolution(self, name: str) -> bool:
+  def _rank_of_function(self, name: str) -> int:
     if name not in self._known:
-      self._known[name] = False  # for functions that call themselves
-      self._known[name] = any(map(self.convolves, self._bodies.get(name, ())))
+      self._known[name] = 0  # for functions that call themselves
+      self._known[name] = max(map(self.rank, self._bodies.get(name, ())), default=0)
     return self._known[name]
 
 

@@ -14,8 +14,8 @@ _log = logging.getLogger("serving")
 _RUN_OPTIONS_TIMEOUT = 2  # RunOptions.timeout_in_ms
 _META_GRAPH_GRAPH = 2  # MetaGraphDef.graph_def
 _META_GRAPH_SIGNATURES = 5  # MetaGraphDef.signature_def
-# A larger graph is a frozen one with its weights, which would take as much memory again to look at.
-_MOST_GRAPH_BYTES = 64 << 20
+# DataTypes that no convolution takes, whatever is left open: bool, string.
+_NEVER_CONVOLVED = (10, 7)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Endpoint:
     output: where it is in the graph.
     shape: declared sizes, -1 where any will do; None for unknown rank.
     dtype: declared DataType's number.
-    needs_rank: whether fewer dimensions than declared may end the process.
+    least_rank: fewer dimensions than this may end the process.
   """
 
   name: str
   output: tf_library.Output
   shape: tuple[int, ...] | None
   dtype: int = 0
-  needs_rank: bool = False
+  least_rank: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +76,9 @@ class SavedModel:
     self._graph = self._library.TF_NewGraph()
     self._session = None
     try:
-      self.signature_defs, convolving = self._load(path, tags, session_config)
+      self.signature_defs, ranks = self._load(path, tags, session_config)
       self._signatures = {
-        name: self._resolve(signature, name in convolving)
+        name: self._resolve(signature, ranks.get(name, 0))
         for name, signature in self.signature_defs.items()
       }
     except BaseException:
@@ -87,8 +87,8 @@ class SavedModel:
 
   def _load(
     self, path: str, tags: Sequence[str], session_config: bytes
-  ) -> tuple[dict[str, meta_graph_pb2.SignatureDef], frozenset[str]]:
-    """The signatures, and which of them convolve."""
+  ) -> tuple[dict[str, meta_graph_pb2.SignatureDef], dict[str, int]]:
+    """The signatures, and what their convolutions take, see `convolutions.ranks`."""
     options = self._library.TF_NewSessionOptions()
     meta_graph = self._library.TF_NewBuffer()
     try:
@@ -101,9 +101,9 @@ class SavedModel:
         status.check()
       content = _content(meta_graph.contents)
       signatures = _signature_defs(content)
-      convolving = convolutions.convolving(_graph(content), signatures)
-      _warn_of_open_ranks(path, {name: signatures[name] for name in convolving})
-      return signatures, convolving
+      ranks = convolutions.ranks(_graph(content), signatures)
+      _warn_of_open_ranks(path, signatures, ranks)
+      return signatures, ranks
     finally:
       self._library.TF_DeleteBuffer(meta_graph)
       self._library.TF_DeleteSessionOptions(options)
@@ -175,15 +175,18 @@ class SavedModel:
     self._library.TF_DeleteGraph(self._graph)
     self._session = self._graph = None
 
-  def _resolve(self, signature: meta_graph_pb2.SignatureDef, convolves: bool) -> Signature:
+  def _resolve(self, signature: meta_graph_pb2.SignatureDef, convolved_rank: int) -> Signature:
     return Signature(
       method_name=signature.method_name,
-      inputs={alias: self._endpoint(info, convolves) for alias, info in signature.inputs.items()},
+      inputs={
+        alias: self._endpoint(info, _least_rank(info, convolved_rank))
+        for alias, info in signature.inputs.items()
+      },
       outputs={alias: self._endpoint(info) for alias, info in signature.outputs.items()},
       defaults={alias: tensor.SerializeToString() for alias, tensor in signature.defaults.items()},
     )
 
-  def _endpoint(self, info: meta_graph_pb2.TensorInfo, needs_rank: bool = False) -> Endpoint:
+  def _endpoint(self, info: meta_graph_pb2.TensorInfo, least_rank: int = 0) -> Endpoint:
     operation, _, index = info.name.partition(":")
     return Endpoint(
       name=info.name,
@@ -194,7 +197,7 @@ class SavedModel:
       if info.tensor_shape.unknown_rank
       else tuple(dim.size for dim in info.tensor_shape.dim),
       dtype=info.dtype,
-      needs_rank=needs_rank,
+      least_rank=least_rank,
     )
 
 
@@ -203,22 +206,33 @@ def _content(meta_graph: tf_library.Buffer) -> memoryview:
   return memoryview(memory).cast("B")
 
 
-def _graph(content: memoryview) -> bytes:
-  """The serialized GraphDef in a MetaGraphDef; nothing of a very large one."""
+def _graph(content: memoryview) -> bytes | memoryview:
+  """The serialized GraphDef in a MetaGraphDef."""
   found = [value for field, _, value in wire_format.fields(content) if field == _META_GRAPH_GRAPH]
-  if sum(end - start for start, end in found) > _MOST_GRAPH_BYTES:
-    return b""
-  return b"".join(content[start:end] for start, end in found)
+  parts = [content[start:end] for start, end in found]
+  return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _warn_of_open_ranks(path: str, convolving: Mapping[str, meta_graph_pb2.SignatureDef]) -> None:
-  for name, signature in sorted(convolving.items()):
-    for alias, info in sorted(signature.inputs.items()):
-      if info.tensor_shape.unknown_rank:
+def _least_rank(info: meta_graph_pb2.TensorInfo, convolved_rank: int) -> int:
+  """The dimensions that an input of a signature needs at least, see `Endpoint`."""
+  if not convolved_rank or info.dtype in _NEVER_CONVOLVED:
+    return 0
+  return convolved_rank if info.tensor_shape.unknown_rank else len(info.tensor_shape.dim)
+
+
+def _warn_of_open_ranks(
+  path: str,
+  signatures: Mapping[str, meta_graph_pb2.SignatureDef],
+  ranks: Mapping[str, int],
+) -> None:
+  for name, rank in sorted(ranks.items()):
+    for alias, info in sorted(signatures[name].inputs.items()):
+      if info.tensor_shape.unknown_rank and _least_rank(info, rank):
         _log.warning(
-          "%s: signature %s leaves the rank of %s open, and has convolutions: a request with too few "
-          "dimensions can end this process. Declare the rank, or set TF_ENABLE_ONEDNN_OPTS=0",
-          path, name, alias,
+          "%s: signature %s leaves the rank of %s open, and has convolutions, which could end this process "
+          "on too few dimensions: fewer than %d are refused. If fewer are right, declare the rank, or set "
+          "TF_ENABLE_ONEDNN_OPTS=0",
+          path, name, alias, rank,
         )  # fmt: skip
 
 

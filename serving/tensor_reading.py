@@ -24,8 +24,8 @@ _STRING_VAL = 8
 _VALUES = frozenset(range(_TENSOR_CONTENT, 19))
 
 # From this declared rank on (images), another rank is refused: some of TensorFlow's kernels end the
-# whole process on it (tensor_format.h: CHECK failed) instead of reporting an error. Below it, only
-# fewer dimensions are, and only by signatures that convolve.
+# whole process on it (tensor_format.h: CHECK failed) instead of reporting an error. Below it, and
+# where the rank is left open, only fewer dimensions than `Endpoint.least_rank` are.
 _LEAST_CHECKED_RANK = 3
 _MOST_DIMENSIONS = 254  # TensorFlow's limit
 _MOST_ELEMENTS = 2**31 - 1  # also without those dimensions that are zero
@@ -135,26 +135,34 @@ def _check_type(structure: _Structure, alias: str, endpoint: saved_model.Endpoin
   )
 
 
-def _is_wrong_rank(sent: int, declared: int, needs_rank: bool) -> bool:
-  if declared >= _LEAST_CHECKED_RANK:
-    return sent != declared
-  return needs_rank and sent < declared
+def _check_rank(sizes: tuple[int, ...], alias: str, endpoint: saved_model.Endpoint) -> None:
+  declared, rank = endpoint.shape, len(sizes)
+  if declared is None:
+    needed, is_wrong = f"at least {endpoint.least_rank}", rank < endpoint.least_rank
+    reason = "the signature leaves the rank open, and convolutions end the process on less"
+  else:
+    needed = len(declared)
+    is_wrong = rank != needed if needed >= _LEAST_CHECKED_RANK else rank < endpoint.least_rank
+    reason = f"the signature declares [{_text(declared)}]"
+  if is_wrong:
+    raise errors.StatusError(
+      "INVALID_ARGUMENT", f"input {alias} must be {needed}-dimensional: [{_text(sizes)}] ({reason})"
+    )
+
+
+def _text(sizes: tuple[int, ...]) -> str:
+  return ",".join(map(str, sizes))
 
 
 def _check_shape(structure: _Structure, alias: str, endpoint: saved_model.Endpoint) -> None:
   sizes = structure.shape
   if any(size < 0 for size in sizes):
     raise _malformed(alias)
-  sent = ",".join(map(str, sizes))
-  declared = endpoint.shape
-  if declared is not None and _is_wrong_rank(len(sizes), len(declared), endpoint.needs_rank):
-    raise errors.StatusError(
-      "INVALID_ARGUMENT",
-      f"input {alias} must be {len(declared)}-dimensional: [{sent}] "
-      f"(the signature declares [{','.join(map(str, declared))}])",
-    )
+  _check_rank(sizes, alias, endpoint)
   if math.prod(size for size in sizes if size) > _MOST_ELEMENTS:
-    raise errors.StatusError("INVALID_ARGUMENT", f"input {alias} has too large a shape: [{sent}]")
+    raise errors.StatusError(
+      "INVALID_ARGUMENT", f"input {alias} has too large a shape: [{_text(sizes)}]"
+    )
 
 
 def _check_memory(structure: _Structure, message_bytes: int, alias: str) -> None:
@@ -169,7 +177,7 @@ def _check_memory(structure: _Structure, message_bytes: int, alias: str) -> None
   if needed > allowed:
     raise errors.StatusError(
       "RESOURCE_EXHAUSTED",
-      f"input {alias} of shape [{','.join(map(str, structure.shape))}] takes {needed} bytes, but "
+      f"input {alias} of shape [{_text(structure.shape)}] takes {needed} bytes, but "
       f"only {message_bytes} were sent; this server fills up to {_MOST_FILLED_BYTES}",
     )
 

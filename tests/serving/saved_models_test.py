@@ -2,13 +2,14 @@
 
 import os
 import tempfile
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest
 from tensorflow_serving.apis import predict_pb2
 
-from serving import errors, loading, predict
+from serving import convolutions, errors, loading, predict
 from tests.serving import exports
 
 _V1 = tf.compat.v1
@@ -85,15 +86,58 @@ class SavedModelsTest(absltest.TestCase):
     # A signature that does not convolve takes what the graph takes.
     np.testing.assert_array_equal(self._predict("half", x=np.float32([4]))["y"], [2])
 
-  def test_open_rank_of_images_is_warned_of(self):
+  def test_open_rank_of_images(self):
+    """Fewer dimensions than a convolution takes would end the process."""
     module = tf.Module()
     kernel = tf.ones([3, 3, 3, 1])
-    spec = tf.TensorSpec(None, tf.float32, "image")
-    module.run = tf.function(lambda image: {"y": tf.nn.conv2d(image, kernel, 1, "SAME")}, [spec])
-    tf.saved_model.save(module, self.path, {"serving_default": module.run})
+
+    def run(image, negative):
+      y = tf.nn.conv2d(image, kernel, 1, "SAME")
+      return {"y": tf.where(negative, -y, y)}
+
+    specs = [tf.TensorSpec(None, tf.float32, "image"), tf.TensorSpec(None, tf.bool, "negative")]
+    module.run = tf.function(run, specs)
+    module.half = tf.function(lambda x: {"y": x / 2}, [tf.TensorSpec(None, tf.float32, "x")])
+    tf.saved_model.save(module, self.path, {"serving_default": module.run, "half": module.half})
     with self.assertLogs("serving", "WARNING") as logged:
-      self._predict(image=np.ones([1, 8, 8, 3], np.float32))
+      answer = self._predict(image=np.ones([1, 8, 8, 3], np.float32), negative=np.array(True))
+    np.testing.assert_array_equal(answer["y"][0, 3, 3], [-27])
+    self.assertLen(logged.output, 1)
     self.assertIn("signature serving_default leaves the rank of image open", logged.output[0])
+    for shape in ([], [8], [8, 8], [8, 8, 3]):
+      with self.assertRaisesRegex(errors.StatusError, "image must be at least 4-dimensional"):
+        self._predict(image=np.ones(shape, np.float32), negative=np.array(True))
+    self.assertEqual(self._predict("half", x=np.float32(4))["y"], 2)
+
+  def test_open_rank_of_volumes(self):
+    module = tf.Module()
+    kernel = tf.ones([3, 3, 3, 1, 1])
+    spec = [tf.TensorSpec(None, tf.float32, "x")]
+    module.run = tf.function(lambda x: {"y": tf.nn.conv3d(x, kernel, [1] * 5, "SAME")}, spec)
+    tf.saved_model.save(module, self.path, {"serving_default": module.run})
+    with self.assertLogs("serving", "WARNING"):
+      answer = self._predict(x=np.ones([1, 3, 3, 3, 1], np.float32))
+      with self.assertRaisesRegex(errors.StatusError, "x must be at least 5-dimensional"):
+        self._predict(x=np.ones([3, 3, 3, 1], np.float32))
+    self.assertEqual(answer["y"][0, 1, 1, 1, 0], 27)
+
+  def test_convolutions_of_graphs_too_large_to_look_at(self):
+    graph = tf.Graph()
+    with graph.as_default():
+      image = _V1.placeholder(tf.float32, [None, 8, 8, 3])
+      convolved = tf.nn.conv2d(image, tf.ones([3, 3, 3, 1]), 1, "SAME")
+      outputs = {"convolved": convolved, "flat": tf.reshape(image, [-1])}
+      signatures = {
+        name: _V1.saved_model.predict_signature_def({"image": image}, {"y": output})
+        for name, output in outputs.items()
+      }
+    serialized = graph.as_graph_def().SerializeToString()
+    self.assertEqual(convolutions.ranks(serialized, signatures), {"convolved": 4})
+    with mock.patch.object(convolutions, "_MOST_GRAPH_BYTES", 10):
+      found = convolutions.ranks(memoryview(serialized), signatures)
+    self.assertEqual(found, {"convolved": 4, "flat": 4})
+    with mock.patch.dict(os.environ, TF_ENABLE_ONEDNN_OPTS="0"):
+      self.assertEqual(convolutions.ranks(serialized, signatures), {})
 
   def test_keras_export_archive(self):
     model = tf.keras.Sequential([tf.keras.Input([3]), tf.keras.layers.Dense(2)])

@@ -111,11 +111,22 @@ class TensorReadingTest(parameterized.TestCase):
     _read(_proto(shape=[8, 8, 3], float_val=[0.0]), _endpoint((-1, 8)))
 
   def test_rank_of_signals(self):
-    endpoint = dataclasses.replace(_endpoint((-1, -1)), needs_rank=True)
+    endpoint = dataclasses.replace(_endpoint((-1, -1)), least_rank=2)
     with self.assertRaisesRegex(errors.StatusError, r"INVALID_ARGUMENT: input x must be 2-dimensi"):
       _read(_proto(shape=[8], float_val=[0.0]), endpoint)
     for shape in ([8, 8], [8, 8, 3]):
       _read(_proto(shape=shape, float_val=[0.0]), endpoint)
+
+  def test_open_rank(self):
+    endpoint = dataclasses.replace(_endpoint(None), least_rank=4)
+    with self.assertRaisesRegex(
+      errors.StatusError,
+      r"INVALID_ARGUMENT: input x must be at least 4-dimensional: \[8,8,3\] \(the signature leaves",
+    ):
+      _read(_proto(shape=[8, 8, 3], float_val=[0.0]), endpoint)
+    for shape in ([1, 8, 8, 3], [1, 1, 8, 8, 3]):
+      _read(_proto(shape=shape, float_val=[0.0]), endpoint)
+    _read(_proto(shape=[], float_val=[0.0]), _endpoint(None))
 
   @parameterized.parameters([[0, 2**30, 2**30, 3]], [[2**31]], [[2**62, 2**62]])
   def test_sizes_that_end_the_process(self, shape):
