@@ -167,6 +167,25 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     terms = learned({**predictions, "camera": tf.constant(apart)}, {"image": inputs["image"]})
     self.assertAllClose(terms["rgb"], expected, rtol=1e-3)
 
+  def test_scale_is_kept(self):
+    """Depth that grows as a whole meets no gradient but that of `scale`; what is compared stays the same."""
+    values, inputs = random_sample()
+    arguments = {"term_weights": {"scale": 1.0}, "mean_depth": 20.0, "jit_compile": False}
+    expected = photometric.Photometric(**arguments)(values, inputs)
+    kept = photometric.Photometric(keep_scale=True, **arguments)
+    with tf.GradientTape(persistent=True) as tape:
+      tape.watch(values)
+      terms = kept(values, inputs)
+    self.assertAllClose(terms, expected)
+    for name in ("rgb", "ssim", "depth", "scale"):
+      gradient = tape.gradient(terms[name], values["depth"])
+      self.assertGreater(tf.norm(gradient), 1e-6, name)
+      growth = tf.reduce_sum(gradient * values["depth"])
+      if name == "scale":
+        self.assertLess(growth, -0.1)  # towards `mean_depth`
+      else:
+        self.assertNear(growth, 0.0, 1e-6, name)
+
   def test_aligned_motion_is_right_though_what_motion_says_is_not(self):
     predictions, inputs, _ = scene(64, 96)
     expected = photometric.Photometric(jit_compile=False)(predictions, inputs)["rgb"]

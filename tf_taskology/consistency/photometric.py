@@ -11,6 +11,7 @@ from tf_taskology.geometry import image_similarity, motion_fields, rgbd
 # Logarithm of the factor by which a batch's mean depth may be off without being drawn back.
 _SCALE_FREEDOM = math.log(2.0)
 _MOVABLE = "movable"
+_SCALED = "scaled_depth"  # with its gradients, where those of depth leave scale out
 
 
 class Photometric(flow_relation.FlowRelation):
@@ -50,6 +51,7 @@ class Photometric(flow_relation.FlowRelation):
     occlusion_tolerance: float = 0.0,
     ignore_unmoved: bool | str = False,
     mean_depth: float = 10.0,
+    keep_scale: bool = False,
     **arguments,
   ):
     """Photometric consistency.
@@ -72,6 +74,10 @@ class Photometric(flow_relation.FlowRelation):
         be good by then: else nothing is explained, and all is left out. "movable" asks this only of
         what `mask` says is movable; all else counts, and it can hold from the beginning.
       mean_depth: metres, of the term `scale`.
+      keep_scale: no gradient makes the batch's depth as a whole larger or smaller, measured by its mean
+        inverse. With learned motion every scale fits as well, and what little prefers smaller ones makes
+        depth shrink on and on, until far things are at infinity (Wang et al. 2018, section 3.1, who
+        divide each image's inverse depth by its mean).
       **arguments: what is read and how, `jit_compile` and `name`: see `FlowRelation`. The published
         samples have the frames (0, 1, 2) (DVW) and (0, 1).
 
@@ -99,12 +105,20 @@ class Photometric(flow_relation.FlowRelation):
         f"Photometric.ignore_unmoved must be False, True or {_MOVABLE!r}. Received: {ignore_unmoved!r}."
       )
     self._mean_depth = mean_depth
+    self._keep_scale = keep_scale
     self._ignore_unmoved = ignore_unmoved
     super().__init__(weights, labelled_weights, stop_gradients, occlusion_tolerance, **arguments)
     if ignore_unmoved == _MOVABLE and self._reading.mask is None:
       raise ValueError(
         f"Photometric.ignore_unmoved={_MOVABLE!r} needs a mask that says what is movable; mask is None."
       )
+
+  def _read_and_compute(self, read):
+    if self._keep_scale:
+      inverse = tf.reduce_mean(1 / tf.maximum(read["depth"], 1e-3))
+      kept = read["depth"] * (inverse / tf.stop_gradient(inverse))
+      read = {**read, "depth": kept, _SCALED: read["depth"]}
+    return super()._read_and_compute(read)
 
   def _compute(self, read, directions):
     compared = rgbd.compare(
@@ -123,7 +137,7 @@ class Photometric(flow_relation.FlowRelation):
       terms.update(self._simple_fields(directions))
     terms = {name: directions.count * value for name, value in terms.items()}
     terms["smoothness"] = self._depth_smoothness(read, directions)
-    mean_log = tf.reduce_mean(tf.math.log(tf.maximum(read["depth"], 1e-3)))
+    mean_log = tf.reduce_mean(tf.math.log(tf.maximum(read.get(_SCALED, read["depth"]), 1e-3)))
     excess = tf.abs(mean_log - math.log(self._mean_depth)) - _SCALE_FREEDOM
     terms["scale"] = tf.square(tf.nn.relu(excess))
     return {
