@@ -5,19 +5,12 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from tf_taskology.consistency import views
-from tf_taskology.geometry import (
-  cameras,
-  direct_alignment,
-  motion_warp,
-  object_masks,
-  rotations,
-)
+from tf_taskology.geometry import cameras, motion_warp, object_masks, rotations
 from tf_taskology.tasks import motion
 
 SEGMENTATION = "segmentation"
 INSTANCES = "instances"
 MASKS = (None, "hard", "soft", "boxes")
-EGO_MOTIONS = ("learned", "given", "aligned")
 
 
 class Reading:
@@ -44,9 +37,7 @@ class Reading:
       relation: its name, for messages.
       frames: consecutive frames of the sample; each two neighbours are compared, both ways.
       intrinsics: "given" in the sample or "learned", the mean of what motion says of both directions.
-      ego_motion: "learned"; "given" as poses in the sample; or "aligned": what motion says, improved until
-        the frames' colours fit with depth as it is (`direct_alignment`), and constant, so that motion is
-        not trained.
+      ego_motion: "learned", or "given" as poses in the sample.
       object_motion: whether the motion field is read.
       interval: dt, by which the motion field is multiplied: 1 if it is metres between frames,
         seconds between frames if it is metres per second.
@@ -67,7 +58,7 @@ class Reading:
       )
     for field, value, valid in (
       ("intrinsics", intrinsics, ("given", "learned")),
-      ("ego_motion", ego_motion, EGO_MOTIONS),
+      ("ego_motion", ego_motion, ("given", "learned")),
       ("mask", mask, MASKS),
     ):
       if value not in valid:
@@ -95,7 +86,7 @@ class Reading:
   def needs(self) -> dict[str, tuple]:
     """Output name -> frames, or pairs of frames."""
     needs = {"depth": self.frames}
-    if self.ego_motion != "given":
+    if self.ego_motion == "learned":
       needs.update({motion.ROTATION: self.pairs, motion.TRANSLATION: self.pairs})
     if self.object_motion:
       needs[motion.MOTION_FIELD] = self.pairs
@@ -183,20 +174,13 @@ class Directions:
     moved: `motion_warp.Moved`, the source frames' pixels in the target frames.
   """
 
-  def __init__(
-    self,
-    reading: Reading,
-    read: Mapping,
-    constant: Sequence[str] = (),
-    occlusion_tolerance: float = 0.0,
-  ):
+  def __init__(self, reading: Reading, read: Mapping, constant: Sequence[str] = ()):
     """Reads the frames.
 
     Args:
       reading: what is read and how.
       read: from `Reading.select`.
       constant: what no gradient flows into: "mask", "target_depth".
-      occlusion_tolerance: of frames that are aligned, see `rgbd.compare`.
     """
     self._reading = reading
     depth = read["depth"]
@@ -211,11 +195,9 @@ class Directions:
     if "target_depth" in constant:
       self.other_depth = tf.stop_gradient(self.other_depth)
     intrinsics = self._intrinsics(read, image.shape[2:4], dtype)
+    self.rotation, translation = self._ego_motion(read, dtype)
     self.movable = self._movable(read, depth.dtype, "mask" in constant)
     self.residual = self._residual(read)
-    self.rotation, translation = self._ego_motion(read, dtype)
-    if reading.ego_motion == "aligned":
-      self.rotation, translation = self._aligned(translation, intrinsics, occlusion_tolerance)
     self.translation = tf.broadcast_to(translation, tf.concat([tf.shape(self.depth), [3]], axis=0))
     if self.residual is not None:
       self.translation += self.residual
@@ -272,18 +254,6 @@ class Directions:
     rotation = rotations.matrix_from_angles(self._whole_frame(read[motion.ROTATION]))
     translation = self._whole_frame(read[motion.TRANSLATION])
     return rotation, translation[:, tf.newaxis, tf.newaxis]
-
-  def _aligned(self, translation, intrinsics, occlusion_tolerance):
-    """The same as `_ego_motion`, improved; constant."""
-    frames = self.image, self.other_image, self.depth, self.other_depth
-    guess = translation[:, 0, 0]
-    rotation, found = direct_alignment.align(
-      *frames, self.rotation, guess, *intrinsics, self.residual, occlusion_tolerance
-    )
-    # On the whole as long as motion says: else nothing keeps depth from a drift to ever smaller scales.
-    lengths = [tf.sqrt(tf.reduce_sum(tf.square(x)) + 1e-12) for x in (guess, found)]
-    found *= tf.stop_gradient(lengths[0] / lengths[1])
-    return rotation, found[:, tf.newaxis, tf.newaxis]
 
   def _residual(self, read):
     if not self._reading.object_motion:

@@ -99,9 +99,7 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
     sums = {}
     for scale in self._scales:
       at_scale = flow_directions.at_scale(read, scale)
-      directions = flow_directions.Directions(
-        self._reading, at_scale, self._constant, self._occlusion_tolerance
-      )
+      directions = flow_directions.Directions(self._reading, at_scale, self._constant)
       for name, value in self._compute(at_scale, directions).items():
         sums[name] = sums.get(name, 0.0) + value / scale
     return sums
