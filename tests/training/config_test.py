@@ -40,6 +40,7 @@ _FRAGMENTS = (
 # What must be set, and does not matter here.
 _REQUIRED = {
   "gin/streets/depth_motion_masked.gin": ("SEGMENTATION = 'a'",),
+  "gin/streets/depth_motion_second.gin": ("INITIAL_RUN = 'a'",),
   "gin/streets/segmentation_carried.gin": ("DEPTH = 'a'", "MOTION = 'b'"),
 }
 
