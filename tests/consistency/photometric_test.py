@@ -294,6 +294,7 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     ({"mask": "boxes", "object_motion": False}, "no use"),
     ({"ignore_unmoved": "movable"}, "needs a mask"),
     ({"ignore_unmoved": "sometimes"}, "ignore_unmoved must be"),
+    ({"keep_scale": True, "ego_motion": "given"}, "has no use with ego_motion"),
     ({"weights": {"normals": 1.0}}, "normals"),
     ({"occlusion_tolerance": -1.0}, "occlusion_tolerance"),
   )

@@ -108,6 +108,10 @@ class Photometric(flow_relation.FlowRelation):
     self._keep_scale = keep_scale
     self._ignore_unmoved = ignore_unmoved
     super().__init__(weights, labelled_weights, stop_gradients, occlusion_tolerance, **arguments)
+    if keep_scale and self._reading.ego_motion == "given":
+      raise ValueError(
+        "Photometric.keep_scale=True has no use with ego_motion='given', which tells scale."
+      )
     if ignore_unmoved == _MOVABLE and self._reading.mask is None:
       raise ValueError(
         f"Photometric.ignore_unmoved={_MOVABLE!r} needs a mask that says what is movable; mask is None."
