@@ -14,8 +14,10 @@ _log = logging.getLogger("serving")
 _RUN_OPTIONS_TIMEOUT = 2  # RunOptions.timeout_in_ms
 _META_GRAPH_GRAPH = 2  # MetaGraphDef.graph_def
 _META_GRAPH_SIGNATURES = 5  # MetaGraphDef.signature_def
-# DataTypes that no convolution takes, whatever is left open: bool, string.
-_NEVER_CONVOLVED = (10, 7)
+# DataTypes of which an open rank says nothing: bool, which no convolution takes, and string, of which a
+# graph makes pictures or words first.
+_BOOL = 10
+_STRING = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,9 +217,11 @@ def _graph(content: memoryview) -> bytes | memoryview:
 
 def _least_rank(info: meta_graph_pb2.TensorInfo, convolved_rank: int) -> int:
   """The dimensions that an input of a signature needs at least, see `Endpoint`."""
-  if not convolved_rank or info.dtype in _NEVER_CONVOLVED:
+  if not convolved_rank:
     return 0
-  return convolved_rank if info.tensor_shape.unknown_rank else len(info.tensor_shape.dim)
+  if not info.tensor_shape.unknown_rank:
+    return len(info.tensor_shape.dim)
+  return 0 if info.dtype in (_BOOL, _STRING) else convolved_rank
 
 
 def _warn_of_open_ranks(
@@ -227,13 +231,17 @@ def _warn_of_open_ranks(
 ) -> None:
   for name, rank in sorted(ranks.items()):
     for alias, info in sorted(signatures[name].inputs.items()):
-      if info.tensor_shape.unknown_rank and _least_rank(info, rank):
-        _log.warning(
-          "%s: signature %s leaves the rank of %s open, and has convolutions, which could end this process "
-          "on too few dimensions: fewer than %d are refused. If fewer are right, declare the rank, or set "
-          "TF_ENABLE_ONEDNN_OPTS=0",
-          path, name, alias, rank,
-        )  # fmt: skip
+      if not info.tensor_shape.unknown_rank or info.dtype == _BOOL:
+        continue
+      least = _least_rank(info, rank)
+      taken = (
+        f"fewer than {least} are refused" if least else "they are not caught, for these are strings"
+      )
+      _log.warning(
+        "%s: signature %s leaves the rank of %s open, and has convolutions, which can end this process on "
+        "too few dimensions: %s. Declare the rank, or set TF_ENABLE_ONEDNN_OPTS=0",
+        path, name, alias, taken,
+      )  # fmt: skip
 
 
 def _signature_defs(content: memoryview) -> dict[str, meta_graph_pb2.SignatureDef]:

@@ -86,6 +86,29 @@ class SavedModelsTest(absltest.TestCase):
     # A signature that does not convolve takes what the graph takes.
     np.testing.assert_array_equal(self._predict("half", x=np.float32([4]))["y"], [2])
 
+  def test_text_without_its_batch_does_not_end_the_process(self):
+    module = tf.Module()
+    kernel = tf.ones([3, 8, 1])
+
+    def run(words):
+      numbers = tf.strings.to_hash_bucket_fast(words, 8)
+      return {"y": tf.nn.conv1d(tf.one_hot(numbers, 8), kernel, 1, "SAME")}
+
+    for name, shape in (("serving_default", [None, None]), ("open", None)):
+      setattr(module, name, tf.function(run, [tf.TensorSpec(shape, tf.string, "words")]))
+    signatures = {"serving_default": module.serving_default, "open": module.open}
+    tf.saved_model.save(module, self.path, signatures)
+    words = np.array([[b"a", b"b", b"c"]], object)
+    with self.assertLogs("serving", "WARNING") as logged:
+      for signature in signatures:
+        np.testing.assert_array_equal(
+          self._predict(signature, words=words)["y"][..., 0], [[2, 3, 2]]
+        )
+      with self.assertRaisesRegex(errors.StatusError, r"must be 2-dimensional: \[3\]"):
+        self._predict(words=words[0])
+    self.assertIn("signature open leaves the rank of words open", logged.output[0])
+    self.assertIn("not caught", logged.output[0])
+
   def test_open_rank_of_images(self):
     """Fewer dimensions than a convolution takes would end the process."""
     module = tf.Module()
