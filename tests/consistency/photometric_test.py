@@ -41,6 +41,27 @@ def random_sample(seed=0, batch=2, frames=2, height=9, width=12, dtype=tf.float6
   return cast(values), cast(inputs)
 
 
+def driven_sample(seed=0):
+  """Three frames with poses, motion and focal lengths that agree: (predictions, inputs)."""
+  values, inputs = random_sample(seed, frames=3)
+  first = rotations.pose_from_motion(
+    values["rotation"][:, 0, 0, 0], values["translation"][:, 0, 0, 0]
+  )
+  second = rotations.pose_from_motion(
+    values["rotation"][:, 1, 0, 0], values["translation"][:, 1, 0, 0]
+  )
+  pose = [tf.eye(4, batch_shape=[2], dtype=first.dtype), first, first @ second]
+  steps = [tf.linalg.inv(pose[j]) @ pose[i] for i, j in motion.pairs(3)]
+  moved = [rotations.motion_from_pose(step) for step in steps]
+  for name, parts in zip(_MOTION[:2], zip(*moved, strict=True), strict=True):
+    values[name] = tf.stack(parts, axis=1)[:, :, tf.newaxis, tf.newaxis]
+  values["camera"] = tf.tile(
+    tf.constant([0.8, 1.0, 0.5, 0.4], first.dtype)[tf.newaxis, tf.newaxis, tf.newaxis, tf.newaxis],
+    [2, 4, 1, 1, 1],
+  )
+  return values, {**inputs, "pose": tf.stack(pose, axis=1)}
+
+
 def published_terms(values, inputs, preset):
   """Terms in numpy, summed over both directions of each pair of neighbours as DVW's code writes it."""
   values = {name: value.numpy() for name, value in values.items()}
@@ -139,6 +160,28 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     expected = 2.0 * np.square(np.log(max(1.0, factor / 2)))
     self.assertAllClose(loss(values, inputs)["scale"], expected, rtol=1e-5)
     self.assertNotIn("scale", photometric.Photometric(jit_compile=False)(values, inputs))
+
+  @parameterized.parameters("given", "learned")
+  def test_frames_further_apart_are_compared_as_a_sample_of_just_these(self, intrinsics):
+    values, inputs = driven_sample()
+    apart = {"depth": tf.gather(values["depth"], [0, 2], axis=1), "camera": values["camera"][:, :2]}
+    apart_inputs = {name: tf.gather(value, [0, 2], axis=1) for name, value in inputs.items()}
+    make = lambda **arguments: photometric.Photometric(
+      object_motion=False, intrinsics=intrinsics, jit_compile=False, **arguments
+    )
+    expected = make(ego_motion="given")(apart, apart_inputs)
+    found = make(frames=(0, 1, 2), spans=(2,), ego_motion="given")(values, inputs)
+    composed = make(frames=(0, 1, 2), spans=(2,))(values, inputs)
+    neighbours = make(frames=(0, 1, 2))(values, inputs)
+    both = make(frames=(0, 1, 2), spans=(1, 2))(values, inputs)
+    for name in ("rgb", "ssim", "depth"):
+      self.assertGreater(expected[name], 0, name)
+      self.assertAllClose(found[name], expected[name], rtol=1e-9, msg=name)
+      self.assertAllClose(composed[name], expected[name], rtol=1e-6, msg=name)
+      self.assertAllClose(both[name], neighbours[name] + composed[name], rtol=1e-9, msg=name)
+    self.assertAllClose(found["smoothness"], expected["smoothness"], rtol=1e-9)
+    self.assertAllClose(both["smoothness"], neighbours["smoothness"], rtol=1e-9)
+    self.assertLess(composed["rotation_cycle"], 1e-12)
 
   def test_a_coarser_motion_field_is_read_at_the_resolution_of_depth(self):
     values, inputs = random_sample(height=8, width=12)
@@ -289,6 +332,9 @@ class PhotometricTest(tf.test.TestCase, parameterized.TestCase):
     ({"term_weights": {"rgbd": 1.0}}, "rgbd"),
     ({"frames": (0,)}, "frames"),
     ({"frames": (0, 2)}, "consecutive"),
+    ({"frames": (0, 1), "spans": (2,), "object_motion": False}, "below the number of frames, 2"),
+    ({"spans": (), "object_motion": False}, "spans must be different"),
+    ({"frames": (0, 1, 2), "spans": (1, 2)}, "needs object_motion=False"),
     ({"intrinsics": "unknown"}, "intrinsics"),
     ({"mask": "hard"}, "movable_classes"),
     ({"mask": "boxes", "object_motion": False}, "no use"),

@@ -30,12 +30,13 @@ class Reading:
     mask: str | None = None,
     movable_classes: Sequence[int] = (),
     dilation: int = 0,
+    spans: Sequence[int] = (1,),
   ):
     """Checks the arguments.
 
     Args:
       relation: its name, for messages.
-      frames: consecutive frames of the sample; each two neighbours are compared, both ways.
+      frames: consecutive frames of the sample; each two that are one of `spans` apart are compared, both ways.
       intrinsics: "given" in the sample or "learned", the mean of what motion says of both directions.
       ego_motion: "learned", or "given" as poses in the sample.
       object_motion: whether the motion field is read.
@@ -47,14 +48,26 @@ class Reading:
         Videos in the Wild.
       movable_classes: class numbers, for "hard" and "soft".
       dilation: pixels by which hard masks and boxes grow; Depth from Videos in the Wild uses 8.
+      spans: numbers of frames: 1 compares neighbours; (1, 2) also every frame with the one after the next.
+        What is far, and hardly moves from frame to frame, moves further then. The camera's motion is made
+        up of its steps. Objects' is not, so that `object_motion` must be False but for (1,).
 
     Raises:
       ValueError: for a value out of range.
     """
-    frames = tuple(frames)
+    frames, spans = tuple(frames), tuple(spans)
     if len(frames) < 2 or frames != tuple(range(frames[0], frames[0] + len(frames))):
       raise ValueError(
         f"{relation}.frames must be two or more consecutive frame numbers. Received: {frames!r}."
+      )
+    if not spans or len(set(spans)) < len(spans) or not set(spans) <= set(range(1, len(frames))):
+      raise ValueError(
+        f"{relation}.spans must be different whole numbers >= 1, below the number of frames, {len(frames)}. "
+        f"Received: {spans!r}."
+      )
+    if spans != (1,) and object_motion:
+      raise ValueError(
+        f"{relation}.spans={spans!r} needs object_motion=False: how objects move is known between neighbours only."
       )
     for field, value, valid in (
       ("intrinsics", intrinsics, ("given", "learned")),
@@ -74,6 +87,9 @@ class Reading:
     self.pairs = tuple(
       (a + frames[0], b + frames[0]) for a, b in motion.pairs(len(frames))
     )  # in absolute frame numbers
+    self.compared = tuple(
+      pair for span in spans for a in frames[:-span] for pair in ((a, a + span), (a + span, a))
+    )
     self.intrinsics = intrinsics
     self.ego_motion = ego_motion
     self.object_motion = object_motion
@@ -160,7 +176,7 @@ def at_scale(read: Mapping[str, tf.Tensor], scale: int) -> dict[str, tf.Tensor]:
 
 
 class Directions:
-  """Both directions of all neighbours, one after the other along the batch axis (n samples in all).
+  """Both directions of all that is compared, one after the other along the batch axis (n samples in all).
 
   Attributes:
     count: number of directions.
@@ -186,7 +202,7 @@ class Directions:
     depth = read["depth"]
     size, dtype = depth.shape[2:4], depth.dtype
     image = read["image"]
-    self.count = len(reading.pairs)
+    self.count = len(reading.compared)
     self.stride = cameras.stride(tuple(image.shape[2:4]), tuple(size))
     image = views.footprint_mean(image, self.stride, dtype)
     self.other_image = self.targets(image)
@@ -210,33 +226,37 @@ class Directions:
 
   def sources(self, x: tf.Tensor) -> tf.Tensor:
     """[batch, frames, ...] -> [n, ...], the source frame of each direction."""
-    return tf.concat([x[:, a] for a, _ in self._reading.pairs], axis=0)
+    return tf.concat([x[:, a] for a, _ in self._reading.compared], axis=0)
 
   def targets(self, x: tf.Tensor) -> tf.Tensor:
     """[batch, frames, ...] -> [n, ...], the target frame of each direction."""
-    return tf.concat([x[:, b] for _, b in self._reading.pairs], axis=0)
+    return tf.concat([x[:, b] for _, b in self._reading.compared], axis=0)
 
-  def of_pairs(self, x: tf.Tensor) -> tf.Tensor:
-    """[batch, pairs, ...] -> [n, ...]."""
+  def _of_neighbours(self, x: tf.Tensor) -> dict[tuple[int, int], tf.Tensor]:
+    """[batch, pairs, ...] -> [batch, ...] of each pair of neighbours."""
     first = 2 * self._reading.frames[0]
-    return tf.concat([x[:, first + i] for i in range(self.count)], axis=0)
+    return {pair: x[:, first + i] for i, pair in enumerate(self._reading.pairs)}
 
   def reversed(self, x: tf.Tensor) -> tf.Tensor:
     """[n, ...] with the opposite direction in each one's place."""
     parts = tf.split(x, self.count, axis=0)
     return tf.concat([parts[i ^ 1] for i in range(self.count)], axis=0)
 
-  def _whole_frame(self, x):
-    """What holds of the whole frame, [batch, pairs, rows, columns, channels] -> [n, channels]."""
-    return tf.reduce_mean(self.of_pairs(x), axis=[1, 2])
+  def _of_frames(self, x):
+    """What holds of the whole frame, [batch, pairs, rows, columns, channels] -> [batch, channels] of each pair."""
+    return self._of_neighbours(tf.reduce_mean(x, axis=[2, 3]))
 
   def _intrinsics(self, read, image_size, dtype):
     """Of source and target frames, pixels of the prediction, [n, 3, 3] each."""
     if self._reading.intrinsics == "given":
       given = cameras.scale_intrinsics(tf.cast(read["intrinsics"], dtype), 1 / self.stride)
       return self.sources(given), self.targets(given)
-    camera = self._whole_frame(read[motion.CAMERA])
-    camera = 0.5 * (camera + self.reversed(camera))
+    said = self._of_frames(read[motion.CAMERA])
+    means = []
+    for source, target in self._reading.compared:
+      steps = [*_steps(source, target), *_steps(target, source)]
+      means.append(tf.add_n([said[step] for step in steps]) / len(steps))
+    camera = tf.concat(means, axis=0)
     height, width = image_size
     pixels = tf.constant([width, height, width, height], dtype) / self.stride
     fx, fy, cx, cy = tf.unstack(camera * pixels, axis=-1)
@@ -251,14 +271,21 @@ class Directions:
       pose = tf.cast(read["pose"], dtype)
       transform = cameras.relative_pose(self.sources(pose), self.targets(pose))
       return transform[:, :3, :3], transform[:, tf.newaxis, tf.newaxis, :3, 3]
-    rotation = rotations.matrix_from_angles(self._whole_frame(read[motion.ROTATION]))
-    translation = self._whole_frame(read[motion.TRANSLATION])
+    turns = {
+      pair: rotations.matrix_from_angles(angles)
+      for pair, angles in self._of_frames(read[motion.ROTATION]).items()
+    }
+    moves = self._of_frames(read[motion.TRANSLATION])
+    composed = [_composed(turns, moves, *pair) for pair in self._reading.compared]
+    rotation, translation = (tf.concat(part, axis=0) for part in zip(*composed, strict=True))
     return rotation, translation[:, tf.newaxis, tf.newaxis]
 
   def _residual(self, read):
     if not self._reading.object_motion:
       return None
-    field = self.of_pairs(read[motion.MOTION_FIELD]) * self._reading.interval
+    of_neighbours = self._of_neighbours(read[motion.MOTION_FIELD])
+    field = tf.concat([of_neighbours[pair] for pair in self._reading.compared], axis=0)
+    field *= self._reading.interval
     return field if self.movable is None else field * self.movable
 
   def _movable(self, read, dtype, constant):
@@ -282,3 +309,19 @@ class Directions:
     else:
       mask = object_masks.movable(segmentation, reading.movable_classes, reading.mask == "soft")
     return mask if reading.mask == "soft" else object_masks.dilate(mask, reading.dilation)
+
+
+def _steps(source: int, target: int) -> list[tuple[int, int]]:
+  """The pairs of neighbours on the way."""
+  step = 1 if target > source else -1
+  return [(frame, frame + step) for frame in range(source, target, step)]
+
+
+def _composed(turns: Mapping, moves: Mapping, source: int, target: int):
+  """Rotation [batch, 3, 3] and translation [batch, 3] of the way, one step after the other."""
+  first, *others = _steps(source, target)
+  rotation, translation = turns[first], moves[first]
+  for step in others:
+    rotation = tf.linalg.matmul(turns[step], rotation)
+    translation = tf.linalg.matvec(turns[step], translation) + moves[step]
+  return rotation, translation

@@ -52,7 +52,7 @@ class FlowRelation(consistency_loss.ConsistencyLoss):
       jit_compile: run the loss under XLA, which takes a fraction of the time.
       name: of the tf.Module.
       **reading: `frames`, `intrinsics`, `ego_motion`, `object_motion`, `interval`, `mask`,
-        `movable_classes` and `dilation`, as of `flow_directions.Reading`.
+        `movable_classes`, `dilation` and `spans`, as of `flow_directions.Reading`.
 
     Raises:
       ValueError: for a value out of range, or as `ConsistencyLoss`.

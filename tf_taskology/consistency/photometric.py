@@ -19,8 +19,8 @@ class Photometric(flow_relation.FlowRelation):
 
   A frame's pixels are lifted with its depth, turned and moved by the camera's motion and by what
   objects move besides, and compared with what the other frame shows there. Both directions of
-  neighbouring frames are evaluated, and each term is their sum (over frames, for `smoothness`),
-  times its weight:
+  neighbouring frames (or of frames further apart, see `spans`) are evaluated, and each term is their
+  sum (over frames, for `smoothness`), times its weight:
 
     rgb: mean over all pixels of the colour difference (0..1) where in view.
     ssim: (1 - SSIM) / 2 without luminance factor, in windows weighted by how well depths agree.
@@ -187,13 +187,10 @@ class Photometric(flow_relation.FlowRelation):
 
   def _depth_smoothness(self, read, directions):
     """Summed over frames, each once, whatever the number of directions it takes part in."""
-    frames = self._reading.frames
-    images, depths = [], []
     parts = tf.split(directions.image, directions.count, axis=0)
-    for number, frame in enumerate(frames):
-      # The direction whose source it is: (0, 1), (1, 0), (1, 2), (2, 1), ....
-      images.append(parts[max(0, 2 * number - 1)])
-      depths.append(read["depth"][:, frame])
-    return len(frames) * image_similarity.disparity_smoothness(
-      tf.concat(depths, axis=0), tf.concat(images, axis=0)
+    # Of several directions with the same source, one.
+    images = {source: part for (source, _), part in zip(self._reading.compared, parts, strict=True)}
+    depths = [read["depth"][:, frame] for frame in images]
+    return len(images) * image_similarity.disparity_smoothness(
+      tf.concat(depths, axis=0), tf.concat([*images.values()], axis=0)
     )

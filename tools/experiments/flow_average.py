@@ -37,8 +37,8 @@ def average(values: tf.Tensor, read: Mapping, ego_motion: str, tolerance: float)
   carried = motion_warp.sample(directions.targets(values), moved.x, moved.y)
   carried = tf.transpose(carried, [0, 2, 3, 1])
   total, count = values[:, middle], tf.ones_like(values[:, middle, ..., :1])
-  parts = (tf.split(part, len(reading.pairs)) for part in (carried, same))
-  for (source, _), value, counts in zip(reading.pairs, *parts, strict=True):
+  parts = (tf.split(part, len(reading.compared)) for part in (carried, same))
+  for (source, _), value, counts in zip(reading.compared, *parts, strict=True):
     if source == middle:
       counts = tf.cast(counts, values.dtype)[..., tf.newaxis]
       total, count = total + counts * value, count + counts
