@@ -10,8 +10,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
+
+from serving import graph_operations
 
 # Operations, with their gradients, and the dimensions of what they take.
 _CONVOLUTIONS = {"Conv2D": 4, "Conv3D": 5, "DepthwiseConv2d": 4}
@@ -41,55 +42,17 @@ def ranks(
     return {}
   if len(graph) > _MOST_GRAPH_BYTES:
     return dict.fromkeys(signatures, max(_CONVOLUTIONS[name] for name in found))
-  parsed = graph_pb2.GraphDef.FromString(graph)
-  functions = _Functions(parsed.library)
-  nodes = {node.name: node for node in parsed.node}
-  most = {
-    name: max(map(functions.rank, _reached(nodes, signature)), default=0)
-    for name, signature in signatures.items()
-  }
+  operations = graph_operations.GraphOperations(graph)
+  most = {name: _most(operations.of(signature)) for name, signature in signatures.items()}
   return {name: rank for name, rank in most.items() if rank}
 
 
-class _Functions:
-  """A graph's functions, each of which is looked at once."""
-
-  def __init__(self, library):
-    self._bodies = {function.signature.name: function.node_def for function in library.function}
-    self._known: dict[str, int] = {}
-
-  def rank(self, node: node_def_pb2.NodeDef) -> int:
-    """The most dimensions that the convolutions of a node, or of what it calls, take; 0 without any."""
-    own = [rank for name, rank in _CONVOLUTIONS.items() if node.op.startswith(name)]
-    return max([*own, *map(self._rank_of_function, self._called(node))], default=0)
-
-  def _called(self, node: node_def_pb2.NodeDef) -> Iterable[str]:
-    if node.op in self._bodies:
-      yield node.op
-    for value in node.attr.values():
-      kind = value.WhichOneof("value")
-      if kind == "func":
-        yield value.func.name
-      elif kind == "list":
-        yield from (function.name for function in value.list.func)
-
-  def _rank_of_function(self, name: str) -> int:
-    if name not in self._known:
-      self._known[name] = 0  # for functions that call themselves
-      self._known[name] = max(map(self.rank, self._bodies.get(name, ())), default=0)
-    return self._known[name]
-
-
-def _reached(
-  nodes: Mapping[str, node_def_pb2.NodeDef], signature: meta_graph_pb2.SignatureDef
-) -> Iterable[node_def_pb2.NodeDef]:
-  """The nodes that a signature's outputs depend on."""
-  waiting = [info.name for info in signature.outputs.values()]
-  seen = set()
-  while waiting:
-    name = waiting.pop().lstrip("^").partition(":")[0]
-    if name in seen or name not in nodes:
-      continue
-    seen.add(name)
-    yield nodes[name]
-    waiting += nodes[name].input
+def _most(operations: Iterable[str]) -> int:
+  """The most dimensions that any of the operations takes; 0 without convolutions."""
+  taken = [
+    rank
+    for operation in operations
+    for name, rank in _CONVOLUTIONS.items()
+    if operation.startswith(name)
+  ]
+  return max(taken, default=0)

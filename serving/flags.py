@@ -188,6 +188,14 @@ _OWN = (
     True,
     "With --enable_model_warmup: run versions without warm-up records once on zeros, if possible.",
   ),
+  Flag(
+    "max_second_session_mib",
+    "int32",
+    256,
+    "A model with files up to this size is loaded a second time, with one thread within operations, once "
+    "many of its requests come while others are under way; those get a core each then. 0: never. Not "
+    "with any of the flags of TensorFlow's threads, one CPU, a GPU, or for a model that keeps state.",
+  ),
   Flag("drain_seconds", "float", 10.0, "How long SIGTERM waits for requests under way."),
 )
 FLAGS = {flag.name: flag for flag in _EFFECTIVE + _WITHOUT_EFFECT + _OWN}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving import convolutions, errors, tf_library, wire_format
+from serving import convolutions, errors, model_state, tf_library, wire_format
 
 _log = logging.getLogger("serving")
 
@@ -63,13 +63,16 @@ class SavedModel:
     signature_defs: name to SignatureDef, as they are in the file.
   """
 
-  def __init__(self, path: str, tags: Sequence[str], session_config: bytes):
+  def __init__(
+    self, path: str, tags: Sequence[str], session_config: bytes, refuses_state: bool = False
+  ):
     """Loads.
 
     Args:
       path: folder that holds saved_model.pb.
       tags: which of the file's graphs; usually ["serve"].
       session_config: a serialized ConfigProto.
+      refuses_state: a model whose signatures do more than read is an error, see `model_state`.
 
     Raises:
       errors.StatusError: with TensorFlow's code and message.
@@ -78,7 +81,7 @@ class SavedModel:
     self._graph = self._library.TF_NewGraph()
     self._session = None
     try:
-      self.signature_defs, ranks = self._load(path, tags, session_config)
+      self.signature_defs, ranks = self._load(path, tags, session_config, refuses_state)
       self._signatures = {
         name: self._resolve(signature, ranks.get(name, 0))
         for name, signature in self.signature_defs.items()
@@ -88,7 +91,7 @@ class SavedModel:
       raise
 
   def _load(
-    self, path: str, tags: Sequence[str], session_config: bytes
+    self, path: str, tags: Sequence[str], session_config: bytes, refuses_state: bool
   ) -> tuple[dict[str, meta_graph_pb2.SignatureDef], dict[str, int]]:
     """The signatures, and what their convolutions take, see `convolutions.ranks`."""
     options = self._library.TF_NewSessionOptions()
@@ -101,9 +104,12 @@ class SavedModel:
           options, None, path.encode(), tf_library.texts(tags), len(tags), self._graph, meta_graph, status
         )  # fmt: skip
         status.check()
-      content = _content(meta_graph.contents)
+      content = tf_library.content(meta_graph.contents)
       signatures = _signature_defs(content)
-      ranks = convolutions.ranks(_graph(content), signatures)
+      graph = _graph(content)
+      if refuses_state and (changing := model_state.changing(graph, signatures.values())):
+        raise errors.StatusError("FAILED_PRECONDITION", f"It has {', '.join(changing)}")
+      ranks = convolutions.ranks(graph, signatures)
       _warn_of_open_ranks(path, signatures, ranks)
       return signatures, ranks
     finally:
@@ -113,6 +119,10 @@ class SavedModel:
   def signature(self, name: str) -> Signature | None:
     """The signature of that name, or None."""
     return self._signatures.get(name)
+
+  def own(self, endpoint: Endpoint) -> Endpoint:
+    """The same input or output, of another session of the same SavedModel, in this one's graph."""
+    return dataclasses.replace(endpoint, output=self._output(endpoint.name))
 
   def run(
     self,
@@ -189,12 +199,9 @@ class SavedModel:
     )
 
   def _endpoint(self, info: meta_graph_pb2.TensorInfo, least_rank: int = 0) -> Endpoint:
-    operation, _, index = info.name.partition(":")
     return Endpoint(
       name=info.name,
-      output=tf_library.Output(
-        self._library.TF_GraphOperationByName(self._graph, operation.encode()), int(index or 0)
-      ),
+      output=self._output(info.name),
       shape=None
       if info.tensor_shape.unknown_rank
       else tuple(dim.size for dim in info.tensor_shape.dim),
@@ -202,10 +209,11 @@ class SavedModel:
       least_rank=least_rank,
     )
 
-
-def _content(meta_graph: tf_library.Buffer) -> memoryview:
-  memory = (ctypes.c_uint8 * meta_graph.length).from_address(meta_graph.data)
-  return memoryview(memory).cast("B")
+  def _output(self, name: str) -> tf_library.Output:
+    operation, _, index = name.partition(":")
+    return tf_library.Output(
+      self._library.TF_GraphOperationByName(self._graph, operation.encode()), int(index or 0)
+    )
 
 
 def _graph(content: memoryview) -> bytes | memoryview:

@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import config_pb2
 
 from serving import (
   batching_config,
+  concurrent_model,
   configs,
   errors,
   health,
@@ -39,9 +40,10 @@ def build_models(
   Raises:
     errors.StatusError: for flags or files that say nothing usable.
   """
+  session_config = _session_config(flags)
   loader = loading.Loader(
     tags=flags.saved_model_tags.split(","),
-    session_config=_session_config(flags).SerializeToString(),
+    session_config=session_config.SerializeToString(),
     warmup_iterations=max(flags.num_request_iterations_for_warmup, 1)
     if flags.enable_model_warmup
     else 0,
@@ -51,6 +53,7 @@ def build_models(
       path=flags.batching_parameters_file,
       per_model=flags.enable_per_model_batching_parameters,
     ),
+    concurrency=concurrent_model.prepare(flags.max_second_session_mib, session_config),
     metrics=counted,
   )
   load = loader.load

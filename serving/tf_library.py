@@ -47,6 +47,7 @@ _FUNCTIONS = {
   "TF_DeleteStatus": (None, [_pointer]),
   "TF_DeleteTensor": (None, [_pointer]),
   "TF_Dim": (ctypes.c_int64, [_pointer, _int]),
+  "TF_GetAllOpList": (_buffer, []),
   "TF_GetCode": (_int, [_pointer]),
   "TF_GraphOperationByName": (_pointer, [_pointer, _text]),
   "TF_LoadSessionFromSavedModel": (
@@ -128,6 +129,12 @@ def view(data: bytes, start: int = 0, end: int | None = None) -> Buffer:
   buffer = Buffer(address + start, (len(data) if end is None else end) - start, None)
   buffer.owner = data
   return buffer
+
+
+def content(buffer: Buffer) -> memoryview:
+  """What is in a TF_Buffer, as long as that lives."""
+  memory = (ctypes.c_uint8 * buffer.length).from_address(buffer.data)
+  return memoryview(memory).cast("B")
 
 
 def texts(values: Sequence[str]) -> ctypes.Array:
