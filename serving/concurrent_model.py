@@ -24,7 +24,7 @@ _log = logging.getLogger("serving")
 
 # Runs beside others after which loading a second session pays: it takes as long as ten runs or more, and
 # saves less than a tenth of one.
-_RUNS_BEFORE = 200
+_RUNS_BEFORE = 100
 _POOL = "serving_one_core_each"
 
 

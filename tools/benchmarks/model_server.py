@@ -5,8 +5,7 @@
 Prints a table, and as its last line one JSON object. The two sides take turns, so that a machine that
 speeds up or slows down meanwhile does so for both. Answers are decoded to numpy as trainers do it.
 Besides depth, the same network answers with 19 classes in the forms that a peer may send them in:
-what they cost is mostly a matter of bytes. Answers to several clients at once are also counted with
-one core for each, which suits them better than all cores for all.
+what they cost is mostly a matter of bytes.
 """
 
 # bazel: deps=:predict_client
@@ -32,7 +31,6 @@ _TURNS_SECONDS = 20.0  # no turn begins after that
 _LOCAL_SECONDS = 3.0
 _RATE_TURNS = 7
 _CLIENTS = 4
-_ONE_CORE = "--tensorflow_intra_op_parallelism=1"
 _CLASSES = 19
 _KINDS = ("logits", "logits_half", "logits_own_resolution", "labels")
 
@@ -152,11 +150,6 @@ def _measure(folder: str) -> dict:
     }
     sizes = {"request": len(request), "served": len(content())}
     sizes |= {kind: len(client()) for kind, client in kinds.items()}
-  one_core_folder = os.path.join(folder, "one_core")
-  os.makedirs(one_core_folder)
-  with served.server(one_core_folder, base_path, _ONE_CORE) as server:
-    name = f"{_CLIENTS}_clients_one_core_each"
-    rates[name] = _rates(local, server.address, request_file, _CLIENTS)
   return _report(times, rates, sizes)
 
 
