@@ -1,8 +1,8 @@
-"""A model with two sessions: one that gives a lone request all cores, one that gives each of several a core.
+"""A model with two sessions: one that spreads a request over all cores, one that gives it a single core.
 
 Requests under way at the same time wait for each other's threads, operation by operation, if each is
 spread over all cores. With a core each they do not, and more of them are answered. So a second session of
-the same SavedModel, with one thread within operations, runs those that come while others are under way.
+the same SavedModel, with one thread within operations, runs those that come while all cores have one.
 
 Sessions of a process share one pool of threads unless TF_OVERRIDE_GLOBAL_THREADPOOL says otherwise, and
 oneDNN plans a convolution once in each thread, for as many threads as the session has that comes first. So
@@ -22,9 +22,11 @@ from serving import errors, saved_model
 
 _log = logging.getLogger("serving")
 
-# Runs beside others after which loading a second session pays: it takes as long as ten runs or more, and
-# saves less than a tenth of one.
+# Runs that a second session would have had after which loading it pays: that takes as long as ten runs or
+# more, and a run saves less than a tenth of one.
 _RUNS_BEFORE = 100
+# With more, as many requests at a time are rare, and the threads of many models would be very many.
+_MOST_CPUS = 16
 _POOL = "serving_one_core_each"
 
 
@@ -35,24 +37,25 @@ class Concurrency:
     """Args:
     max_mib: files of a SavedModel that is loaded a second time, at most.
     session_config: of the first sessions, a serialized ConfigProto.
-    runs_before: of a model, while others are under way, until it gets a second session.
+    runs_before: of a model, that its second session would have had, until it is loaded.
     """
     self.max_bytes = max_mib << 20
     self.runs_before = runs_before
+    self._cpus = _cpus()
     config = config_pb2.ConfigProto.FromString(session_config)
     config.intra_op_parallelism_threads = 1
     pool = config.session_inter_op_thread_pool.add()
-    pool.num_threads = _cpus()
+    pool.num_threads = self._cpus
     pool.global_name = _POOL
     self.session_config = config.SerializeToString()
     self._lock = threading.Lock()
     self._under_way = 0
 
-  def begin(self) -> int:
-    """Notes that a run begins; returns how many others are under way."""
+  def begin(self) -> bool:
+    """Notes that a run begins; returns whether there is no more than a core for each then."""
     with self._lock:
       self._under_way += 1
-      return self._under_way - 1
+      return self._under_way >= self._cpus
 
   def end(self) -> None:
     """Notes that a run has ended."""
@@ -68,8 +71,8 @@ def prepare(max_mib: int, session_config: config_pb2.ConfigProto) -> Concurrency
     session_config: of the first sessions.
 
   Returns:
-    None if they get none: there is one core, or a GPU, whose memory would be taken twice, or somebody has
-    chosen numbers of threads, in `session_config` or the environment.
+    None if they get none: there is one core, or there are more than 16, or a GPU, whose memory would be
+    taken twice, or somebody has chosen numbers of threads, in `session_config` or the environment.
   """
   chosen = (
     session_config.intra_op_parallelism_threads
@@ -77,7 +80,7 @@ def prepare(max_mib: int, session_config: config_pb2.ConfigProto) -> Concurrency
     or session_config.session_inter_op_thread_pool
     or any(name in os.environ for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"))
   )
-  if max_mib <= 0 or chosen or _cpus() < 2 or glob.glob("/dev/nvidia[0-9]*"):
+  if max_mib <= 0 or chosen or not 2 <= _cpus() <= _MOST_CPUS or glob.glob("/dev/nvidia[0-9]*"):
     return None
   if os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1").lower() not in ("1", "true"):
     return None
@@ -134,7 +137,7 @@ class ConcurrentModel:
 
   @property
   def has_second_session(self) -> bool:
-    """Whether requests that come while others are under way get a core each."""
+    """Whether requests that come while all cores have one get a core each."""
     return self._second is not None
 
   def signature(self, name: str) -> saved_model.Signature | None:
@@ -172,14 +175,14 @@ class ConcurrentModel:
     self._model.close()
 
   def _run(self, how, feeds, fetches, *arguments):
-    others = self._concurrency.begin()
+    crowded = self._concurrency.begin()
     try:
       model, second = self._model, self._second
-      if others and second is not None:
+      if crowded and second is not None:
         model = second.model
         feeds = [(second.own(endpoint), tensor) for endpoint, tensor in feeds]
         fetches = [second.own(endpoint) for endpoint in fetches]
-      elif others and self._runs_left:
+      elif crowded and self._runs_left:
         self._count_down()
       return getattr(model, how)(feeds, fetches, *arguments)
     finally:
@@ -197,7 +200,7 @@ class ConcurrentModel:
   def _load(self) -> None:
     try:
       self._second = _Second(self._load_second(), {})
-      _log.info("%s: loaded a second time, for requests that come while others run", self._path)
+      _log.info("%s: loaded a second time, for as many requests at a time as cores", self._path)
     except errors.StatusError as error:
       _log.info("%s: no second session: %s", self._path, error)
     except Exception:  # the first session serves on

@@ -193,8 +193,8 @@ _OWN = (
     "int32",
     256,
     "A model with files up to this size is loaded a second time, with one thread within operations, once "
-    "many of its requests come while others are under way; those get a core each then. 0: never. Not "
-    "with any of the flags of TensorFlow's threads, one CPU, a GPU, or for a model that keeps state.",
+    "many requests come while every CPU has one; those get a CPU each then. 0: never. Not with any of "
+    "the flags of TensorFlow's threads, one CPU or more than 16, a GPU, or for a model that keeps state.",
   ),
   Flag("drain_seconds", "float", 10.0, "How long SIGTERM waits for requests under way."),
 )

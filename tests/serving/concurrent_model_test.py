@@ -60,6 +60,7 @@ class ConcurrentModelTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "1")
+    self.enterContext(mock.patch.object(concurrent_model, "_cpus", lambda: 2))
     self.concurrency = concurrent_model.Concurrency(1, runs_before=_RUNS_BEFORE)
 
   def _load(self, module, **options):
@@ -136,7 +137,7 @@ class ConcurrentModelTest(parameterized.TestCase):
     for thread in threads:
       thread.join()
     self.assertEmpty(wrong)
-    self.assertEqual(self.concurrency.begin(), 0, "all have ended")
+    self.assertFalse(self.concurrency.begin(), "all have ended")
 
   @parameterized.parameters((_Counter, "AssignAddVariableOp"), (_Dice, "RandomUniform"))
   def test_a_model_that_keeps_state_has_one_session(self, module, operation):
@@ -202,7 +203,20 @@ class ConcurrentModelTest(parameterized.TestCase):
     model = concurrent_model.ConcurrentModel(first, mock.MagicMock(), self.concurrency, "m")
     with self.assertRaises(errors.StatusError):
       model.run([], [], None, bytes)
-    self.assertEqual(self.concurrency.begin(), 0)
+    self.assertFalse(self.concurrency.begin())
+
+
+class ConcurrencyTest(absltest.TestCase):
+  def test_as_many_runs_as_cores_get_a_core_each(self):
+    with mock.patch.object(concurrent_model, "_cpus", lambda: 3):
+      concurrency = concurrent_model.Concurrency(1)
+    self.assertEqual([concurrency.begin() for _ in range(4)], [False, False, True, True])
+    concurrency.end()
+    concurrency.end()
+    self.assertTrue(concurrency.begin())
+    concurrency.end()
+    concurrency.end()
+    self.assertFalse(concurrency.begin())
 
 
 class PrepareTest(absltest.TestCase):
@@ -228,8 +242,9 @@ class PrepareTest(absltest.TestCase):
     self.assertIsNone(concurrent_model.prepare(0, plain))
     for field in ("intra_op_parallelism_threads", "inter_op_parallelism_threads"):
       self.assertIsNone(concurrent_model.prepare(256, config_pb2.ConfigProto(**{field: 1})))
-    with mock.patch.object(concurrent_model, "_cpus", lambda: 1):
-      self.assertIsNone(concurrent_model.prepare(256, plain))
+    for cpus in (1, 17):
+      with mock.patch.object(concurrent_model, "_cpus", lambda cpus=cpus: cpus):
+        self.assertIsNone(concurrent_model.prepare(256, plain))
     with mock.patch.object(concurrent_model.glob, "glob", lambda _: ["/dev/nvidia0"]):
       self.assertIsNone(concurrent_model.prepare(256, plain))
     with mock.patch.dict(os.environ, TF_NUM_INTRAOP_THREADS="2"):
