@@ -56,6 +56,25 @@ class CompactTest(network_cases.AlignedNetworkCases, parameterized.TestCase, tf.
     for old, new in zip(before, model.non_trainable_variables, strict=True):
       self.assertNotAllClose(old, new)
 
+  def test_fixed_batch_normalization_goes_on_from_batch_normalization_and_keeps_its_statistics(
+    self,
+  ):
+    trained = compact.Compact(normalization="batch")((network_cases.DEPTH,), (32, 48))
+    model = compact.Compact(normalization="fixed_batch")((network_cases.DEPTH,), (32, 48))
+    image = tf.random.stateless_uniform((2, 32, 48, 3), (5, 6), maxval=255.0)
+    trained(image, training=True)
+    names = [variable.name for variable in trained.weights]
+    self.assertEqual([variable.name for variable in model.weights], names)
+    model.set_weights(trained.get_weights())
+    with tf.GradientTape() as tape:
+      depth = model(image, training=True)["depth"]
+    self.assertAllClose(depth, trained(image)["depth"], rtol=1e-5)
+    self.assertAllEqual(
+      trained.get_layer("up1_norm").moving_mean, model.get_layer("up1_norm").moving_mean
+    )
+    scale = model.get_layer("up1_norm").gamma
+    self.assertGreater(float(tf.reduce_max(tf.abs(tape.gradient(depth, scale)))), 0)
+
   @parameterized.parameters(
     (dict(output_stride=3), "output_stride must be one of"),
     (dict(normalization="group"), "normalization must be one of .* 'group'"),

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_taskology.networks import layers
 
-NORMALIZATIONS = ("instance", "batch", "none")
+NORMALIZATIONS = ("instance", "batch", "fixed_batch", "none")
 
 
 class Compact:
@@ -23,8 +23,8 @@ class Compact:
     output_stride: 1, 2, 4, ... up to the largest stride: prediction (x, y) is at image pixel (s x, s y). At 1
       the features of stride 2 say four pixels each, see `layers.subpixel_heads`.
     normalization: after each convolution but the heads': "instance" (each channel of each image by itself, so that a
-      network says the same of an image in training, in production and whatever else is in the batch), "batch" or
-      "none".
+      network says the same of an image in training, in production and whatever else is in the batch), "batch",
+      "fixed_batch", which goes on from a network trained with "batch" and keeps its statistics, or "none".
     input_scaling: see `layers.ScaleImage`.
     upsampling: see `layers.Upsample`.
     coordinates: whether the network sees each pixel's position, see `layers.AddCoordinates`.
@@ -142,6 +142,8 @@ class Compact:
     )(x)
     if self._normalization == "batch":
       x = tf.keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+    elif self._normalization == "fixed_batch":
+      x = tf.keras.layers.BatchNormalization(name=f"{name}_norm")(x, training=False)
     elif self._normalization == "instance":
       x = layers.InstanceNorm(name=f"{name}_norm")(x)
     return tf.keras.layers.ReLU(name=f"{name}_relu")(x)
