@@ -130,9 +130,9 @@ class ConcurrentModel:
     self._load_second = load_second
     self._concurrency = concurrency
     self._path = path
-    self._lock = threading.Lock()  # guards the next two
+    self._lock = threading.Lock()  # guards the rest
     self._runs_left = concurrency.runs_before
-    self._loading: threading.Thread | None = None
+    self._is_closed = False
     self._second: _Second | None = None
 
   @property
@@ -164,12 +164,10 @@ class ConcurrentModel:
     return self._run("compute", feeds, fetches, timeout_ms)
 
   def close(self) -> None:
-    """Closes the sessions; no run may be under way."""
+    """Closes the sessions; no run may be under way. One that is still being loaded is closed after that."""
     with self._lock:
       self._runs_left = 0  # nothing is loaded any more
-      loading = self._loading
-    if loading is not None:
-      loading.join()
+      self._is_closed = True
     if self._second is not None:
       self._second.model.close()
     self._model.close()
@@ -193,18 +191,27 @@ class ConcurrentModel:
       if not self._runs_left:
         return
       self._runs_left -= 1
-      if not self._runs_left:
-        self._loading = threading.Thread(target=self._load, name="second-session", daemon=True)
-        self._loading.start()
+      if self._runs_left:
+        return
+    threading.Thread(target=self._load, name="second-session", daemon=True).start()
 
   def _load(self) -> None:
     try:
-      self._second = _Second(self._load_second(), {})
-      _log.info("%s: loaded a second time, for as many requests at a time as cores", self._path)
+      model = self._load_second()
     except errors.StatusError as error:
       _log.info("%s: no second session: %s", self._path, error)
+      return
     except Exception:  # the first session serves on
       _log.exception("%s: no second session", self._path)
+      return
+    with self._lock:
+      is_late = self._is_closed
+      if not is_late:
+        self._second = _Second(model, {})
+    if is_late:
+      model.close()
+    else:
+      _log.info("%s: loaded a second time, for as many requests at a time as cores", self._path)
 
 
 def _cpus() -> int:

@@ -176,7 +176,8 @@ class ConcurrentModelTest(parameterized.TestCase):
     self.concurrency.max_bytes = 1000
     self.assertIsInstance(self._load(_Network()), saved_model.SavedModel)
 
-  def test_closes_both_and_waits_for_one_that_is_loading(self):
+  def _loading_model(self):
+    """A model whose second session is being loaded, both sessions, and what lets it be loaded."""
     first, second, going_on = mock.MagicMock(), mock.MagicMock(), threading.Event()
 
     def load():
@@ -187,14 +188,23 @@ class ConcurrentModelTest(parameterized.TestCase):
     self.concurrency.begin()
     for _ in range(_RUNS_BEFORE):
       model.compute([], [], None)
-    closing = threading.Thread(target=model.close)
-    closing.start()
-    closing.join(0.2)
-    self.assertTrue(closing.is_alive())
-    first.close.assert_not_called()
+    return model, first, second, going_on
+
+  def test_closes_both(self):
+    model, first, second, going_on = self._loading_model()
     going_on.set()
-    closing.join(30)
+    self.assertTrue(self._after_loading(model))
+    model.close()
     first.close.assert_called_once()
+    second.close.assert_called_once()
+
+  def test_closes_at_once_and_later_what_is_still_being_loaded(self):
+    model, first, second, going_on = self._loading_model()
+    model.close()
+    first.close.assert_called_once()
+    second.close.assert_not_called()
+    going_on.set()
+    self.assertFalse(self._after_loading(model))
     second.close.assert_called_once()
 
   def test_an_error_ends_the_run_for_the_count_too(self):
