@@ -9,6 +9,7 @@ it does to images, as soon as a client forgets the batch. So for these signature
 import os
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -21,14 +22,26 @@ _ANY_CONVOLUTION = re.compile("|".join(_CONVOLUTIONS).encode())
 _MOST_GRAPH_BYTES = 64 << 20
 
 
+class Ranks(NamedTuple):
+  """Dimensions that a signature's convolutions take; the most of them.
+
+  Attributes:
+    all: of all convolutions.
+    open: of those of which the exporter did not know the rank of every input; 0 without any.
+  """
+
+  all: int
+  open: int
+
+
 def ranks(
   graph: bytes | memoryview, signatures: Mapping[str, meta_graph_pb2.SignatureDef]
-) -> dict[str, int]:
-  """The dimensions that the convolutions take on which a signature's outputs depend; the most of them.
+) -> dict[str, Ranks]:
+  """What the convolutions take on which a signature's outputs depend.
 
   Args:
     graph: a serialized GraphDef, with the functions that its nodes call. In one over 64 MiB, every
-      signature is taken to depend on every convolution.
+      signature is taken to depend on every convolution, and on open ranks.
     signatures: by name.
 
   Returns:
@@ -41,18 +54,18 @@ def ranks(
   if not found:
     return {}
   if len(graph) > _MOST_GRAPH_BYTES:
-    return dict.fromkeys(signatures, max(_CONVOLUTIONS[name] for name in found))
+    most = max(_CONVOLUTIONS[name] for name in found)
+    return dict.fromkeys(signatures, Ranks(most, most))
   operations = graph_operations.GraphOperations(graph)
   most = {name: _most(operations.of(signature)) for name, signature in signatures.items()}
-  return {name: rank for name, rank in most.items() if rank}
+  return {name: ranks for name, ranks in most.items() if ranks.all}
 
 
-def _most(operations: Iterable[str]) -> int:
-  """The most dimensions that any of the operations takes; 0 without convolutions."""
+def _most(operations: Iterable[graph_operations.Operation]) -> Ranks:
   taken = [
-    rank
+    (rank, rank if operation.has_open_rank else 0)
     for operation in operations
     for name, rank in _CONVOLUTIONS.items()
-    if operation.startswith(name)
+    if operation.name.startswith(name)
   ]
-  return max(taken, default=0)
+  return Ranks(*map(max, zip(*taken, strict=True))) if taken else Ranks(0, 0)

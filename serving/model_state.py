@@ -38,7 +38,7 @@ def changing(
     Their names, sorted; none for most trained networks.
   """
   operations = graph_operations.GraphOperations(graph)
-  used = set().union(*map(operations.of, signatures))
+  used = {operation.name for signature in signatures for operation in operations.of(signature)}
   return sorted(used & _stateful())
 
 

@@ -83,7 +83,7 @@ class SavedModel:
     try:
       self.signature_defs, ranks = self._load(path, tags, session_config, refuses_state)
       self._signatures = {
-        name: self._resolve(signature, ranks.get(name, 0))
+        name: self._resolve(signature, ranks.get(name, convolutions.Ranks(0, 0)))
         for name, signature in self.signature_defs.items()
       }
     except BaseException:
@@ -92,7 +92,7 @@ class SavedModel:
 
   def _load(
     self, path: str, tags: Sequence[str], session_config: bytes, refuses_state: bool
-  ) -> tuple[dict[str, meta_graph_pb2.SignatureDef], dict[str, int]]:
+  ) -> tuple[dict[str, meta_graph_pb2.SignatureDef], dict[str, convolutions.Ranks]]:
     """The signatures, and what their convolutions take, see `convolutions.ranks`."""
     options = self._library.TF_NewSessionOptions()
     meta_graph = self._library.TF_NewBuffer()
@@ -187,11 +187,13 @@ class SavedModel:
     self._library.TF_DeleteGraph(self._graph)
     self._session = self._graph = None
 
-  def _resolve(self, signature: meta_graph_pb2.SignatureDef, convolved_rank: int) -> Signature:
+  def _resolve(
+    self, signature: meta_graph_pb2.SignatureDef, convolved: convolutions.Ranks
+  ) -> Signature:
     return Signature(
       method_name=signature.method_name,
       inputs={
-        alias: self._endpoint(info, _least_rank(info, convolved_rank))
+        alias: self._endpoint(info, _least_rank(info, convolved))
         for alias, info in signature.inputs.items()
       },
       outputs={alias: self._endpoint(info) for alias, info in signature.outputs.items()},
@@ -223,24 +225,26 @@ def _graph(content: memoryview) -> bytes | memoryview:
   return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _least_rank(info: meta_graph_pb2.TensorInfo, convolved_rank: int) -> int:
+def _least_rank(info: meta_graph_pb2.TensorInfo, convolved: convolutions.Ranks) -> int:
   """The dimensions that an input of a signature needs at least, see `Endpoint`."""
-  if not convolved_rank:
+  if not convolved.all:
     return 0
   if not info.tensor_shape.unknown_rank:
     return len(info.tensor_shape.dim)
-  return 0 if info.dtype in (_BOOL, _STRING) else convolved_rank
+  return 0 if info.dtype in (_BOOL, _STRING) else convolved.all
 
 
 def _warn_of_open_ranks(
   path: str,
   signatures: Mapping[str, meta_graph_pb2.SignatureDef],
-  ranks: Mapping[str, int],
+  ranks: Mapping[str, convolutions.Ranks],
 ) -> None:
   for name, rank in sorted(ranks.items()):
     for alias, info in sorted(signatures[name].inputs.items()):
       if not info.tensor_shape.unknown_rank or info.dtype == _BOOL:
         continue
+      if info.dtype == _STRING and not rank.open:
+        continue  # made into pictures, for example
       least = _least_rank(info, rank)
       taken = (
         f"fewer than {least} are refused" if least else "they are not caught, for these are strings"

@@ -132,6 +132,23 @@ class SavedModelsTest(absltest.TestCase):
         self._predict(image=np.ones(shape, np.float32), negative=np.array(True))
     self.assertEqual(self._predict("half", x=np.float32(4))["y"], 2)
 
+  def test_open_rank_of_bytes_that_are_made_into_pictures(self):
+    module = tf.Module()
+    kernel = tf.ones([1, 1, 3, 1])
+
+    def run(png):
+      image = tf.cast(tf.io.decode_png(png, channels=3)[tf.newaxis], tf.float32)
+      return {"y": tf.nn.conv2d(image, kernel, 1, "SAME")[..., 0]}
+
+    module.run = tf.function(run, [tf.TensorSpec(None, tf.string, "png")])
+    tf.saved_model.save(module, self.path, {"serving_default": module.run})
+    png = tf.io.encode_png(np.full([2, 2, 3], 5, np.uint8)).numpy()
+    with self.assertNoLogs("serving", "WARNING"):
+      np.testing.assert_array_equal(self._predict(png=np.array(png, object))["y"], [[[15] * 2] * 2])
+      for wrong in (np.array([png], object), np.array([[png]], object)):
+        with self.assertRaisesRegex(errors.StatusError, "INVALID_ARGUMENT"):
+          self._predict(png=wrong)
+
   def test_open_rank_of_volumes(self):
     module = tf.Module()
     kernel = tf.ones([3, 3, 3, 1, 1])
@@ -155,10 +172,13 @@ class SavedModelsTest(absltest.TestCase):
         for name, output in outputs.items()
       }
     serialized = graph.as_graph_def().SerializeToString()
-    self.assertEqual(convolutions.ranks(serialized, signatures), {"convolved": 4})
+    # Without the exporter's notes, ranks count as open.
+    self.assertEqual(convolutions.ranks(serialized, signatures), {"convolved": (4, 4)})
+    noted = graph.as_graph_def(add_shapes=True).SerializeToString()
+    self.assertEqual(convolutions.ranks(noted, signatures), {"convolved": (4, 0)})
     with mock.patch.object(convolutions, "_MOST_GRAPH_BYTES", 10):
       found = convolutions.ranks(memoryview(serialized), signatures)
-    self.assertEqual(found, {"convolved": 4, "flat": 4})
+    self.assertEqual(found, {"convolved": (4, 4), "flat": (4, 4)})
     with mock.patch.dict(os.environ, TF_ENABLE_ONEDNN_OPTS="0"):
       self.assertEqual(convolutions.ranks(serialized, signatures), {})
 
