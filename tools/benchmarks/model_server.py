@@ -36,7 +36,7 @@ _KINDS = ("logits", "logits_half", "logits_own_resolution", "labels")
 
 
 class _Network(tf.Module):
-  """A convolutional encoder and decoder with heads for depth and classes; about 30 ms on 2 cores."""
+  """A convolutional encoder and decoder with heads for depth and classes; 30 to 40 ms on 2 cores."""
 
   _ENCODER = (56, 112, 224, 224)  # channels; each halves the resolution
   _DECODER = (224, 112, 56)  # the last one answers at half the image's resolution
