@@ -102,7 +102,7 @@ class _Second:
     return found
 
 
-class ConcurrentModel:
+class ConcurrentModel(saved_model.Computing):
   """Stands in for a SavedModel.
 
   The second session is loaded when it has begun to pay, in a thread of its own; until then, and if that
@@ -144,35 +144,13 @@ class ConcurrentModel:
     """The signature of that name, or None."""
     return self._model.signature(name)
 
-  def run(
-    self,
-    feeds: Sequence[tuple[saved_model.Endpoint, int]],
-    fetches: Sequence[saved_model.Endpoint],
-    timeout_ms: int | None,
-    read: Callable[[list[int]], bytes],
-  ) -> bytes:
-    """Runs the graph once; arguments and errors are those of `saved_model.SavedModel.run`."""
-    return self._run("run", feeds, fetches, timeout_ms, read)
-
   def compute(
     self,
     feeds: Sequence[tuple[saved_model.Endpoint, int]],
     fetches: Sequence[saved_model.Endpoint],
     timeout_ms: int | None,
   ) -> list[int]:
-    """Runs the graph once; arguments and errors are those of `saved_model.SavedModel.compute`."""
-    return self._run("compute", feeds, fetches, timeout_ms)
-
-  def close(self) -> None:
-    """Closes the sessions; no run may be under way. One that is still being loaded is closed after that."""
-    with self._lock:
-      self._runs_left = 0  # nothing is loaded any more
-      self._is_closed = True
-    if self._second is not None:
-      self._second.model.close()
-    self._model.close()
-
-  def _run(self, how, feeds, fetches, *arguments):
+    """Runs the graph of one of the sessions once, see `saved_model.Computing`."""
     crowded = self._concurrency.begin()
     try:
       model, second = self._model, self._second
@@ -182,9 +160,18 @@ class ConcurrentModel:
         fetches = [second.own(endpoint) for endpoint in fetches]
       elif crowded and self._runs_left:
         self._count_down()
-      return getattr(model, how)(feeds, fetches, *arguments)
+      return model.compute(feeds, fetches, timeout_ms)
     finally:
       self._concurrency.end()
+
+  def close(self) -> None:
+    """Closes the sessions; no run may be under way. One that is still being loaded is closed after that."""
+    with self._lock:
+      self._runs_left = 0  # nothing is loaded any more
+      self._is_closed = True
+    if self._second is not None:
+      self._second.model.close()
+    self._model.close()
 
   def _count_down(self) -> None:
     with self._lock:

@@ -1,5 +1,6 @@
 """One loaded SavedModel: its signatures and the session that runs them."""
 
+import abc
 import ctypes
 import dataclasses
 import logging
@@ -56,7 +57,48 @@ class Signature:
   defaults: Mapping[str, bytes]
 
 
-class SavedModel:
+class Computing(abc.ABC):
+  """What computes outputs, and so can run: a session, or several of one model."""
+
+  def run(
+    self,
+    feeds: Sequence[tuple[Endpoint, int]],
+    fetches: Sequence[Endpoint],
+    timeout_ms: int | None,
+    read: Callable[[list[int]], bytes],
+  ) -> bytes:
+    """Runs the graph once.
+
+    Args:
+      feeds: inputs and the addresses of their TF_Tensors; the caller deletes those.
+      fetches: which outputs to compute.
+      timeout_ms: gives up with DEADLINE_EXCEEDED after that long; None never does.
+      read: gets the addresses of the outputs' TF_Tensors, which live until it returns.
+
+    Returns:
+      What `read` made of the outputs.
+
+    Raises:
+      errors.StatusError: with TensorFlow's code and message.
+    """
+    results = self.compute(feeds, fetches, timeout_ms)
+    try:
+      return read(results)
+    finally:
+      for tensor in results:
+        tf_library.load().TF_DeleteTensor(tensor)
+
+  @abc.abstractmethod
+  def compute(
+    self,
+    feeds: Sequence[tuple[Endpoint, int]],
+    fetches: Sequence[Endpoint],
+    timeout_ms: int | None,
+  ) -> list[int]:
+    """Runs the graph as `run` does; the outputs are TF_Tensors that the caller deletes."""
+
+
+class SavedModel(Computing):
   """A session over a SavedModel's graph with its variables restored.
 
   Attributes:
@@ -124,41 +166,13 @@ class SavedModel:
     """The same input or output, of another session of the same SavedModel, in this one's graph."""
     return dataclasses.replace(endpoint, output=self._output(endpoint.name))
 
-  def run(
-    self,
-    feeds: Sequence[tuple[Endpoint, int]],
-    fetches: Sequence[Endpoint],
-    timeout_ms: int | None,
-    read: Callable[[list[int]], bytes],
-  ) -> bytes:
-    """Runs the graph once.
-
-    Args:
-      feeds: inputs and the addresses of their TF_Tensors; the caller deletes those.
-      fetches: which outputs to compute.
-      timeout_ms: gives up with DEADLINE_EXCEEDED after that long; None never does.
-      read: gets the addresses of the outputs' TF_Tensors, which live until it returns.
-
-    Returns:
-      What `read` made of the outputs.
-
-    Raises:
-      errors.StatusError: with TensorFlow's code and message.
-    """
-    results = self.compute(feeds, fetches, timeout_ms)
-    try:
-      return read(results)
-    finally:
-      for tensor in results:
-        self._library.TF_DeleteTensor(tensor)
-
   def compute(
     self,
     feeds: Sequence[tuple[Endpoint, int]],
     fetches: Sequence[Endpoint],
     timeout_ms: int | None,
   ) -> list[int]:
-    """Runs the graph as `run` does; the outputs are TF_Tensors that the caller deletes."""
+    """Runs the graph once, see `Computing`."""
     results = (ctypes.c_void_p * len(fetches))()
     with tf_library.Status() as status:
       self._library.TF_SessionRun(

@@ -102,13 +102,13 @@ class ConcurrentModelTest(parameterized.TestCase):
       self.assertFalse(model.has_second_session)
       np.testing.assert_allclose(self._ask_beside_another(model, **inputs), expected, rtol=1e-5)
     self.assertTrue(self._after_loading(model))
-    run, sessions = saved_model.SavedModel.run, []
+    compute, sessions = saved_model.SavedModel.compute, []
 
     def noted(session, *arguments):
       sessions.append(session)
-      return run(session, *arguments)
+      return compute(session, *arguments)
 
-    with mock.patch.object(saved_model.SavedModel, "run", noted):
+    with mock.patch.object(saved_model.SavedModel, "compute", noted):
       alone = self._ask(model, **inputs)
       beside = self._ask_beside_another(model, **inputs)
       self._ask(model, **inputs)
@@ -209,7 +209,7 @@ class ConcurrentModelTest(parameterized.TestCase):
 
   def test_an_error_ends_the_run_for_the_count_too(self):
     first = mock.MagicMock()
-    first.run.side_effect = errors.StatusError("INTERNAL", "no")
+    first.compute.side_effect = errors.StatusError("INTERNAL", "no")
     model = concurrent_model.ConcurrentModel(first, mock.MagicMock(), self.concurrency, "m")
     with self.assertRaises(errors.StatusError):
       model.run([], [], None, bytes)
